@@ -1,0 +1,225 @@
+"""Flows: their steps as a timeline, what the merchant changed, and how the last month went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext, gettext_lazy as _, ngettext
+
+from ..conf import flows, settings
+from ..core.lifecycle import OPEN, State
+from ..core.plan import On, Plan, Step
+from ..models import Enrolment, Flow, FlowStep, Message, Topic
+from ..services.plans import PlannedFlow, load_plans
+from . import sentences, titles
+from .reading import StoryAdmin, badge
+
+#: How far back the counts look.
+COUNTED = timedelta(days=30)
+
+#: Columns of the counts: title, and the states that count there.
+_COLUMNS: Sequence[tuple[sentences.Words, frozenset[State]]] = (
+    (_("open"), OPEN),
+    (_("sent"), frozenset({State.SENT})),
+    (_("perhaps sent"), frozenset({State.UNKNOWN})),
+    (_("not sent"), frozenset({State.DROPPED, State.CANCELLED})),
+    (_("failed"), frozenset({State.FAILED})),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """One thing about a step, and what it was declared as if the merchant changed it."""
+
+    text: str
+    declared: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepStory:
+    """One step in words."""
+
+    title: str
+    key: str
+    removed_at: datetime | None
+    traits: Sequence[Trait]
+    counts: Sequence[int]  #: one per column
+
+
+@admin.register(Flow)
+class FlowAdmin(StoryAdmin):
+    list_display = ("title", "on", "inside", "key")
+    ordering = ("key",)
+    sortable_by = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        inside = Count("enrolments", filter=Q(enrolments__state=Enrolment.State.ACTIVE))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(inside_now=inside)
+        return rows
+
+    @admin.display(description=_("flow"))
+    def title(self, flow: Flow) -> str:
+        return self.heading(flow)
+
+    @admin.display(description=_("on"), boolean=True)
+    def on(self, flow: Flow) -> bool:
+        blueprint = flows.get(flow.key)
+        if blueprint is None:
+            return False
+        return blueprint.plan().enabled if flow.enabled is None else flow.enabled
+
+    @admin.display(description=_("people inside"))
+    def inside(self, flow: Any) -> int:
+        return int(flow.inside_now)
+
+    def heading(self, row: Flow) -> str:
+        return titles.flow(row.key)
+
+    def story(self, row: Flow, now: datetime) -> Mapping[str, Any]:
+        planned = load_plans().get(row.pk)
+        counted = _count(row, now - COUNTED)
+        return {
+            "flow": row,
+            "badge": _on_badge(planned),
+            "facts": _facts(row, planned),
+            "steps": _steps(row, planned, counted) if planned else [],
+            "columns": [title for title, _states in _COLUMNS],
+            "reasons": _reasons(counted),
+            "days": COUNTED.days,
+        }
+
+
+def _on_badge(planned: PlannedFlow | None) -> SafeString:
+    if planned is None:
+        return badge(_("no longer declared"), "bad")
+    return badge(_("on"), "good") if planned.plan.enabled else badge(_("off"), "quiet")
+
+
+def _facts(flow: Any, planned: PlannedFlow | None) -> list[tuple[str, Any]]:
+    facts: list[tuple[str, Any]] = [(gettext("People inside"), flow.inside_now), (gettext("Key"), flow.key)]
+    if planned is None:
+        return facts
+    plan = planned.plan
+    topic = Topic.objects.filter(key=plan.topic).first()
+    purpose = sentences.PURPOSES[planned.purpose]
+    more = [
+        (gettext("Topic"), f"{topic.name if topic else plan.topic} ({purpose})"),
+        (gettext("Begins when"), _start(plan.start)),
+        (gettext("Ends when"), ", ".join(sentences.event(stop.event) for stop in plan.stops)),
+        (gettext("After a click of a person"), _after_click(plan)),
+        (gettext("Control group"), f"{plan.holdout:.0%}" if plan.holdout else ""),
+        (gettext("Changed by a merchant"), _changes(flow)),
+        (gettext("Version"), plan.version),
+    ]
+    return [(name, value) for name, value in more + facts if value not in ("", None)]
+
+
+def _start(start: On) -> str:
+    words = [sentences.event(start.event)]
+    if start.once:
+        words.append(gettext("once per person, ever"))
+    if start.one_run:
+        words.append(gettext("one run at a time"))
+    if start.again_after:
+        words.append(gettext("again after %(time)s") % {"time": sentences.length(start.again_after)})
+    return ", ".join(words)
+
+
+def _after_click(plan: Plan) -> str:
+    return gettext("the steps not yet sent count from the click, once per run") if plan.clicks_answer else ""
+
+
+def _changes(flow: Flow) -> str:
+    changes = []
+    if flow.enabled is not None:
+        changes.append(gettext("switched on") if flow.enabled else gettext("switched off"))
+    if flow.holdout is not None:
+        changes.append(gettext("control group of %(share)s") % {"share": f"{flow.holdout:.0%}"})
+    changed = flow.steps.count()
+    if changed:
+        changes.append(ngettext("%(count)d step", "%(count)d steps", changed) % {"count": changed})
+    return ", ".join(changes)
+
+
+Counted = Sequence[tuple[str, int, str, int]]  #: step, state, reason, how many
+
+
+def _count(flow: Flow, since: datetime) -> Counted:
+    messages = Message.objects.filter(flow=flow, created_at__gte=since).order_by()
+    return list(messages.values_list("step_key", "state", "reason").annotate(Count("pk")))
+
+
+def _reasons(counted: Counted) -> list[tuple[str, int]]:
+    """Why messages were not sent, the most frequent reason first."""
+    unsent = {State.DROPPED, State.CANCELLED, State.FAILED}
+    total: Counter[str] = Counter()
+    for _step, state, reason, number in counted:
+        if state in unsent:
+            total[reason] += number
+    return [(capfirst(sentences.reason(reason)), number) for reason, number in total.most_common()]
+
+
+def _steps(flow: Flow, planned: PlannedFlow, counted: Counted) -> list[StepStory]:
+    declared = planned.blueprint.plan()
+    rows = {row.key: row for row in flow.steps.select_related("offer")}
+    return [
+        StepStory(
+            title=titles.step(key),
+            key=key,
+            removed_at=rows[key].removed_at if key in rows else None,
+            traits=list(_traits(planned.plan.step(key), declared.step(key), rows.get(key))),
+            counts=[_sum(counted, key, states) for _title, states in _COLUMNS],
+        )
+        for key in (*planned.plan.order, *(key for key in rows if key not in planned.plan.order))
+    ]
+
+
+def _sum(counted: Counted, key: str, states: Collection[int]) -> int:
+    return sum(number for step, state, _reason, number in counted if step == key and state in states)
+
+
+def _traits(step: Step | None, declared: Step | None, row: FlowStep | None) -> Iterable[Trait]:
+    if step is None or declared is None:
+        return
+    yield _trait(sentences.from_anchor(step.delay), sentences.from_anchor(declared.delay))
+    yield _trait(_channels(step), _channels(declared))
+    if step.expires is not None:
+        until = {"when": sentences.from_anchor(step.expires)}
+        yield Trait(gettext("worth sending until %(when)s the start") % until)
+    if step.patience or declared.patience:
+        yield _trait(_patience(step), _patience(declared))
+    if step.only_if:
+        yield Trait(gettext("only if %(condition)s") % {"condition": sentences.condition(step.only_if)})
+    if step.unless:
+        yield Trait(gettext("not if %(condition)s") % {"condition": sentences.condition(step.unless)})
+    if step.voucher:
+        default = settings.VOUCHER_OFFER
+        offer = row.offer.name if row and row.offer else default
+        yield _trait(_code(offer), _code(default))
+    if step.any_hour:
+        yield Trait(gettext("at any hour"))
+
+
+def _trait(now: str, declared: str) -> Trait:
+    return Trait(now) if now == declared else Trait(now, gettext("declared: %(value)s") % {"value": declared})
+
+
+def _channels(step: Step) -> str:
+    return gettext(", else ").join(sentences.channels([key]) for key in step.channels)
+
+
+def _patience(step: Step) -> str:
+    return gettext("waits up to %(time)s for the better channel") % {"time": sentences.length(step.patience)}
+
+
+def _code(offer: str) -> str:
+    return gettext("with an exclusive code for “%(offer)s”") % {"offer": offer}

@@ -1,0 +1,164 @@
+"""Messages: the answer to "why did this customer get, or not get, that message?"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext, gettext_lazy as _
+
+from ..channels.sms_backends import codes
+from ..core.facts import SMS, Purpose
+from ..core.lifecycle import State, Status
+from ..models import Attempt, Click, Message, Topic
+from . import people, sentences, stories, titles
+from .filters import ChannelFilter, FlowFilter, ReasonFilter, StateFilter
+from .reading import FoundByPerson, StoryAdmin, state_badge
+
+_CAME_THROUGH = (Status.DELIVERED, Status.READ)
+_FELL_THROUGH = (Status.NOT_SENT, Status.FAILED, Status.UNDELIVERED)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStory:
+    """One provider call in words."""
+
+    row: Attempt
+    channel: str
+    status: str
+    tone: str
+    meaning: str  #: of the provider's code; empty if unknown
+
+
+@dataclass(frozen=True, slots=True)
+class ClickStory:
+    """One click in words."""
+
+    row: Click
+    target: str
+    signs: Sequence[str]
+
+
+@admin.register(Message)
+class MessageAdmin(FoundByPerson, StoryAdmin):
+    list_display = ("what", "whom", "via", "standing", "due_at", "sent_at")
+    list_select_related = ("contact", "flow")
+    list_filter = (
+        StateFilter,
+        FlowFilter,
+        ChannelFilter,
+        ("due_at", admin.DateFieldListFilter),
+        ReasonFilter,
+    )
+    ordering = ("-id",)
+    sortable_by = ("due_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("contact__points")
+
+    @admin.display(description=_("message"))
+    def what(self, message: Message) -> str:
+        return self.heading(message)
+
+    @admin.display(description=_("recipient"))
+    def whom(self, message: Message) -> SafeString | str:
+        return titles.link(message.contact, people.label(message.contact))
+
+    @admin.display(description=_("channel"))
+    def via(self, message: Message) -> str:
+        return capfirst(sentences.channels([message.channel])) if message.channel else ""
+
+    @admin.display(description=_("what became of it"))
+    def standing(self, message: Message) -> SafeString:
+        return format_html("{} {}", state_badge(message.state), stories.standing(message, timezone.now()))
+
+    @admin.display(description=_("sent"))
+    def sent_at(self, message: Message) -> datetime | None:
+        return message.attempted_at if message.state in (State.SENT, State.UNKNOWN) else None
+
+    def heading(self, row: Message) -> str:
+        return f"{titles.flow(row.flow.key)}: {titles.step(row.step_key)}"
+
+    def story(self, row: Message, now: datetime) -> Mapping[str, Any]:
+        told = Message.objects.select_related(
+            "contact__user", "flow", "enrolment", "point", "grant__voucher"
+        ).prefetch_related("contact__points", Prefetch("clicks", Click.objects.order_by("at")))
+        message = told.get(pk=row.pk)
+        attempts = [_attempt(attempt) for attempt in _attempts(message)]
+        return {
+            "message": message,
+            "badge": state_badge(message.state),
+            "standing": _standing(message, attempts, now),
+            "facts": _facts(message, now),
+            "trace": stories.trace(message, now),
+            "attempts": attempts,
+            "clicks": [_click(message, click) for click in message.clicks.all()],
+            "grant": getattr(message, "grant", None),
+        }
+
+
+def _standing(message: Message, attempts: Sequence[AttemptStory], now: datetime) -> str:
+    """What became of it, and of its delivery."""
+    standing = stories.standing(message, now)
+    if message.state != State.SENT or not attempts:
+        return standing
+    return gettext("%(standing)s; %(delivery)s") % {"standing": standing, "delivery": attempts[-1].status}
+
+
+def _facts(message: Message, now: datetime) -> list[tuple[str, Any]]:
+    contact = message.contact
+    topic = Topic.objects.filter(key=message.topic).first()
+    purpose = sentences.PURPOSES[Purpose(message.purpose)]
+    run = message.enrolment
+    began = gettext("begun %(when)s") % {"when": sentences.moment(run.started_at, now)} if run else ""
+    facts = [
+        (gettext("Recipient"), titles.link(contact, people.label(contact))),
+        (gettext("Address"), message.point.address if message.point else ""),
+        (gettext("Flow"), titles.link(message.flow, titles.flow(message.flow.key))),
+        (gettext("Run"), titles.link(run, began) if run else ""),
+        (gettext("Topic"), f"{topic.name if topic else message.topic} ({purpose})"),
+        (gettext("Due"), message.due_at),
+        (gettext("Worth sending until"), message.expires_at),
+        (gettext("Sent"), message.attempted_at if message.state in (State.SENT, State.UNKNOWN) else None),
+        (
+            gettext("Recipient's clock"),
+            stories.clocks(contact, message.attempted_at or message.due_at),
+        ),
+        (gettext("Settled"), message.resolved_at if message.state != State.SENT else None),
+        (gettext("Given back by dead workers"), message.returns),
+        (gettext("Key"), message.intent),
+        (gettext("Version of the flow"), message.flow_version),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _attempts(message: Message) -> QuerySet[Attempt]:
+    return message.attempts.order_by("number").prefetch_related("events")
+
+
+def _attempt(attempt: Attempt) -> AttemptStory:
+    status = Status(attempt.status)
+    tone = "good" if status in _CAME_THROUGH else "bad" if status in _FELL_THROUGH else "open"
+    known = codes.code_of(attempt.code) if attempt.code and attempt.channel == SMS else None
+    return AttemptStory(
+        row=attempt,
+        channel=sentences.channels([attempt.channel]),
+        status=str(sentences.STATUSES[status]),
+        tone=tone,
+        meaning=known.meaning if known else "",
+    )
+
+
+def _click(message: Message, click: Click) -> ClickStory:
+    paths = dict(enumerate(message.links))
+    signs = [str(sentences.SUSPICIONS.get(sign, sign)) for sign in click.suspicions]
+    return ClickStory(row=click, target=paths.get(click.link, ""), signs=signs)

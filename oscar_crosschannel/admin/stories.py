@@ -1,0 +1,126 @@
+"""Why a message stands where it stands, in sentences: from the row and the trace of its decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.utils import formats
+from django.utils.translation import gettext, gettext_lazy as _
+
+from ..core.decision import Trace, trace_from_json
+from ..core.facts import SMS
+from ..core.lifecycle import State
+from ..core.rulings import Reason
+from ..models import ConsentEvent, Contact, Message
+from . import sentences
+
+#: So many clocks fit into a line; a number that may be anywhere is shown without.
+_MOST_CLOCKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStory:
+    """What was found about one channel."""
+
+    channel: str  #: in words
+    finding: str
+    objections: Sequence[str]
+    chosen: bool
+
+
+def sentence(message: Message, now: datetime) -> str:
+    """What became of a message, state included: "not sent: no consent for SMS"."""
+    state = sentences.STATES[State(message.state)]
+    return gettext("%(state)s: %(standing)s") % {"state": state, "standing": standing(message, now)}
+
+
+def standing(message: Message, now: datetime) -> str:
+    """What is to be said beside the word for a message's state: why, how, or until when."""
+    if message.state == State.PLANNED:
+        return _waiting(message, now)
+    return str(_STANDINGS[State(message.state)]) % {
+        "channel": sentences.channels([message.channel]) if message.channel else "",
+        "why": _why(message),
+    }
+
+
+_STANDINGS = {
+    State.CLAIMED: _("by %(channel)s"),
+    State.SENDING: _("by %(channel)s"),
+    State.SENT: _("by %(channel)s"),
+    State.UNKNOWN: _("by %(channel)s, but %(why)s; it is not sent again by itself"),
+    State.DROPPED: _("%(why)s"),
+    State.CANCELLED: _("%(why)s"),
+    State.FAILED: _("%(why)s"),
+}
+
+
+def _waiting(message: Message, now: datetime) -> str:
+    words = {"when": sentences.moment(message.due_at, now), "why": _why(message)}
+    is_due = message.due_at <= now
+    if message.reason:
+        again = gettext("for the next tick, which asks again; so far: %(why)s")
+        return (again if is_due else gettext("until %(when)s: %(why)s")) % words
+    due = gettext("for the next tick; due since %(when)s")
+    return (due if is_due else gettext("until %(when)s, when it is due")) % words
+
+
+def trace(message: Message, now: datetime) -> list[ChannelStory]:
+    """The last decision, channel by channel in the order they were tried."""
+    return [
+        ChannelStory(
+            channel=sentences.channels([found.channel]),
+            finding=sentences.finding(found, now),
+            objections=[sentences.objection(each, found.channel) for each in found.objections],
+            chosen=found.channel == message.channel,
+        )
+        for found in _trace(message)
+    ]
+
+
+def consent(event: ConsentEvent, topic: str) -> str:
+    """What a person did: "agreed: Basket reminders, by SMS". `topic` is the name of the topic, if known."""
+    everything = event.action == ConsentEvent.Action.REVOKE
+    unnamed = gettext("everything") if everything else gettext("what the words name")
+    return gettext("%(did)s: %(about)s, by %(channel)s") % {
+        "did": event.get_action_display(),
+        "about": topic or event.topic or unnamed,
+        "channel": sentences.channels([event.channel]),
+    }
+
+
+def clocks(contact: Contact, at: datetime) -> str:
+    """`at` where the contact may be: "9:12 a.m. (America/New_York)"; empty when that is anybody's guess."""
+    zones = [contact.zone] if contact.zone else []
+    for point in contact.points.all():
+        if point.channel == SMS and point.current:
+            zones += point.zones
+    times: dict[str, str] = {}
+    for zone in zones:
+        with suppress(ZoneInfoNotFoundError):
+            local = at.astimezone(ZoneInfo(zone))
+            times.setdefault(formats.date_format(local, "DATETIME_FORMAT"), zone)
+    if len(times) > _MOST_CLOCKS:
+        return ""
+    return "; ".join(f"{time} ({zone})" for time, zone in times.items())
+
+
+def _why(message: Message) -> str:
+    """The reason, with the channels that it concerns; a dropped message has one per channel."""
+    against: dict[Reason, list[str]] = {}
+    for found in _trace(message):
+        if found.objections:
+            against.setdefault(found.objections[0].reason, []).append(found.channel)
+    if message.reason not in against:
+        return sentences.reason(message.reason, [message.channel] if message.channel else message.excluded)
+    if message.state == State.DROPPED:
+        return "; ".join(sentences.reason(code, channels) for code, channels in against.items())
+    return sentences.reason(message.reason, against[Reason(message.reason)])
+
+
+def _trace(message: Message) -> Trace:
+    return trace_from_json(message.decision or ())

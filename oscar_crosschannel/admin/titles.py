@@ -1,0 +1,38 @@
+"""What flows and steps are called, and where the page of a row is."""
+
+from __future__ import annotations
+
+from django.db.models import Model
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+
+from ..conf import flows
+
+
+def flow(key: str) -> str:
+    """The title that the blueprint gives a flow; its key once no blueprint is left."""
+    blueprint = flows.get(key)
+    return gettext(blueprint.plan().title) if blueprint else key
+
+
+def step(key: str) -> str:
+    """A step's key as words."""
+    return capfirst(key.replace("_", " "))
+
+
+def page(row: Model) -> str:
+    """Address of a row's page in the admin; empty when the project has none for it."""
+    model = row._meta  # noqa: SLF001 -- Django's documented API
+    try:
+        return reverse(f"admin:{model.app_label}_{model.model_name}_change", args=[row.pk])
+    except NoReverseMatch:
+        return ""
+
+
+def link(row: Model, text: str) -> SafeString | str:
+    """`text`, leading to the row's page if there is one."""
+    url = page(row)
+    return format_html('<a href="{}">{}</a>', url, text) if url else text

@@ -1,0 +1,161 @@
+"""Settings of the app, and what the project binds to it.
+
+Every setting is `CROSSCHANNEL_<NAME>` in the Django settings; the class body below is the
+reference with the defaults. Values are read live, so `override_settings` works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings as django_settings
+
+from .core.ports import Shop
+from .core.registry import Registry
+
+
+class Settings:
+    """Typed view of `CROSSCHANNEL_*`."""
+
+    #: Name of the shop as customers know it; every text message carries it.
+    BRAND: str = ""
+    #: Public address of the shop, `https://shop.example`, no trailing slash. Links are built from it.
+    BASE_URL: str = ""
+    #: Postal address shown in marketing email (CAN-SPAM, CASL).
+    POSTAL_ADDRESS: str = ""
+    #: Where customers get help; part of the answer to HELP.
+    SUPPORT_CONTACT: str = ""
+    #: Pages named in the wording of the SMS consent box.
+    TERMS_URL: str = ""
+    PRIVACY_URL: str = ""
+
+    #: Senders of email; two settings, because mailbox providers judge them apart.
+    EMAIL_FROM_MARKETING: str = ""
+    EMAIL_FROM_TRANSACTIONAL: str = ""
+    #: Dotted path of a Django email backend for this app's mail; None: the project's own.
+    EMAIL_BACKEND: str | None = None
+    #: An address that takes `mailto:` unsubscribes; empty: only the https link is offered.
+    EMAIL_UNSUBSCRIBE_MAILTO: str = ""
+    #: Messages per second the email provider takes.
+    EMAIL_RATE: float = 25.0
+
+    SMS_BACKEND: str = "oscar_crosschannel.channels.sms_backends.console.ConsoleBackend"
+    #: Messages per second of the sender; a long code takes one.
+    SMS_RATE: float = 1.0
+    SMS_MAX_SEGMENTS: int = 3
+    SMS_SMART_ENCODING: bool = True
+    #: "carrier_managed": the provider answers STOP and HELP; "app_managed": this app does.
+    SMS_OPT_OUT_REPLIES: str = "carrier_managed"
+    #: Words of the texts in one SMS program, e.g. "up to 4/mo".
+    SMS_FREQUENCY: str = "4"
+    #: ACCOUNT_SID, AUTH_TOKEN, SECONDARY_AUTH_TOKEN, API_KEY, API_SECRET, MESSAGING_SERVICE_SID,
+    #: FROM, BASE_URL (tests only), TIMEOUT (seconds).
+    TWILIO: Mapping[str, Any] = {}
+    #: Changes to the shipped table of provider error codes.
+    TWILIO_CODES: Mapping[str, Any] = {}
+    #: Whether test numbers (PERSONAL_NUMBER magic numbers) are accepted as phones.
+    TEST_NUMBERS: bool = False
+
+    #: Channels by key.
+    CHANNELS: Mapping[str, str] = {
+        "email": "oscar_crosschannel.channels.email.EmailChannel",
+        "sms": "oscar_crosschannel.channels.sms.SmsChannel",
+    }
+    #: Dotted paths of further policies; a policy can only tighten a channel.
+    POLICIES: Sequence[str] = ()
+    #: Changes to the shipped table of legal and customary hours, same shape as data/sms_hours.json.
+    SMS_HOURS: Mapping[str, Any] = {}
+    #: Frequency caps as a list of dicts (see core.policies.DEFAULT_CAPS); None: the default ones.
+    CAPS: Sequence[Mapping[str, Any]] | None = None
+    #: Messages that come out of quiet hours are spread over this time.
+    SPREAD: timedelta = timedelta(minutes=30)
+
+    #: Whether a ticked box must be confirmed by the owner of the address.
+    DOUBLE_OPT_IN: Mapping[str, bool] = {"sms": True, "email": False}
+    #: Where a ticked box must be confirmed whatever DOUBLE_OPT_IN says, as ISO codes by channel: courts
+    #: there take nothing else as proof for email.
+    DOUBLE_OPT_IN_COUNTRIES: Mapping[str, Sequence[str]] = {"email": ("DE", "AT", "CH")}
+    OPT_IN_EXPIRES: Mapping[str, timedelta] = {"sms": timedelta(hours=24), "email": timedelta(days=7)}
+
+    #: Keys of signed links, newest first; None: SECRET_KEY and SECRET_KEY_FALLBACKS.
+    LINK_KEYS: Sequence[str] | None = None
+    #: Key of the address digests in the suppression list. It must never change: set it apart from
+    #: SECRET_KEY in production.
+    ADDRESS_KEY: str = ""
+
+    #: Name of the voucher offer that exclusive codes give when a step names none.
+    VOUCHER_OFFER: str = ""
+    VOUCHER_PREFIX: str = ""
+    VOUCHER_VALID_FOR: timedelta = timedelta(hours=72)
+    VOUCHER_GAP: timedelta = timedelta(days=30)
+    #: At most this many codes a day over all flows.
+    VOUCHER_DAILY_BUDGET: int = 1000
+
+    #: Order statuses that are not a purchase (a declined payment).
+    NON_CONVERTING_STATUSES: Sequence[str] = ()
+    #: Baskets without activity for longer are never chased.
+    CART_MAX_AGE: timedelta = timedelta(days=60)
+    #: How long a link that restores a basket works.
+    RECOVERY_VALID_FOR: timedelta = timedelta(days=14)
+    #: Whether the app's consent boxes and account tab show in Oscar's templates by themselves.
+    TEMPLATE_INJECTION: bool = True
+
+    #: Dotted path of a function that moves a development clock to a datetime; for `crosschannel_run --now`.
+    DEVELOPMENT_CLOCK: str = ""
+    #: Seconds between two ticks of `crosschannel_run`.
+    TICK_SECONDS: float = 30.0
+    #: Messages judged in one transaction; campaigns take more.
+    JUDGE_BATCH: int = 200
+    JUDGE_BATCH_CAMPAIGN: int = 500
+    #: Messages handed over at once: one second of sending, at most 50.
+    CHUNK: int = 25
+    LEASE: timedelta = timedelta(minutes=5)
+    #: Provider calls of one message, and the time within which they must fall.
+    MAX_CALLS: int = 6
+    MAX_CALLS_WITHIN: timedelta = timedelta(hours=4)
+    #: Returns by the reaper after which a message is given up as poison.
+    MAX_RETURNS: int = 5
+    #: How long a broken channel rests before one message probes it.
+    CHANNEL_REST: timedelta = timedelta(minutes=15)
+    #: Attempts without a final status are looked up after this time.
+    LOOK_UP_AFTER: timedelta = timedelta(hours=1)
+
+    def __getattribute__(self, name: str) -> Any:
+        default = object.__getattribute__(self, name)
+        if not name.isupper():
+            return default
+        return getattr(django_settings, f"CROSSCHANNEL_{name}", default)
+
+    def link_keys(self) -> list[bytes]:
+        """Keys of signed links, newest first."""
+        keys = self.LINK_KEYS
+        if keys is None:
+            keys = [django_settings.SECRET_KEY, *map(str, django_settings.SECRET_KEY_FALLBACKS)]
+        return [key.encode() for key in keys]
+
+    def address_key(self) -> bytes:
+        """Key of the address digests."""
+        return (self.ADDRESS_KEY or django_settings.SECRET_KEY).encode()
+
+
+settings = Settings()
+
+#: The project's flows; `oscar_crosschannel.register` adds to it.
+flows = Registry()
+
+_shop: Shop | None = None
+
+
+def bind_shop(shop: Shop) -> None:
+    """Tell the services which shop they work for. Called once, in `AppConfig.ready`."""
+    global _shop
+    _shop = shop
+
+
+def shop() -> Shop:
+    """The bound shop."""
+    if _shop is None:
+        raise RuntimeError("No shop is bound: is oscar_crosschannel in INSTALLED_APPS?")
+    return _shop

@@ -1,0 +1,61 @@
+"""From what a person said, one thing after another, to what counts now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from .facts import Answer, ConsentFacts
+
+
+class Action(StrEnum):
+    """One entry in the ledger of consents."""
+
+    GRANT = "grant"
+    REQUEST = "request"  #: somebody typed the address; its owner has yet to confirm
+    CONFIRM = "confirm"  #: the owner's answer to a request
+    DECLINE = "decline"  #: a box was shown and left empty
+    REVOKE = "revoke"
+    EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentEvent:
+    """What was said about one topic on one address."""
+
+    action: Action
+    at: datetime
+    until: datetime | None = None  #: end of an implied grant, or of a request
+
+
+def current(events: Iterable[ConsentEvent]) -> ConsentFacts | None:
+    """The answer that counts after `events`, oldest first; None: nobody ever answered.
+
+    A request takes nothing away: who has agreed stays agreed, and when it runs out, what counted
+    before counts again. An empty box is no answer.
+    """
+    answer: ConsentFacts | None = None
+    before_request: ConsentFacts | None = None
+    for event in events:
+        match event.action:
+            case Action.GRANT:
+                answer = ConsentFacts(answer=Answer.GRANTED, until=event.until)
+            case Action.REVOKE:
+                answer = ConsentFacts(answer=Answer.REVOKED)
+            case Action.REQUEST if not _holds(answer, Answer.GRANTED, event.at):
+                if answer is None or answer.answer is not Answer.PENDING:
+                    before_request = answer
+                answer = ConsentFacts(answer=Answer.PENDING, until=event.until)
+            case Action.CONFIRM if _holds(answer, Answer.PENDING, event.at):
+                answer = ConsentFacts(answer=Answer.GRANTED, until=event.until)
+            case Action.EXPIRE if answer and answer.answer is Answer.PENDING:
+                answer = before_request
+            case Action.EXPIRE if answer and answer.answer is Answer.GRANTED:
+                answer = None
+    return answer
+
+
+def _holds(facts: ConsentFacts | None, answer: Answer, at: datetime) -> bool:
+    return facts is not None and facts.answer is answer and (facts.until is None or at < facts.until)

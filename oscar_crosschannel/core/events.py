@@ -1,0 +1,46 @@
+"""Something that happened in or around the shop, as the inbox takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentAnswer:
+    """What a person answered to one consent text, with the proof around it."""
+
+    channel: str
+    text: str  #: digest of the words that were shown (see `core.consent.digest`)
+    language: str
+    given: bool
+    form: str  #: which form: "registration", "gateway", "preview", …
+    page_url: str = ""
+    ip: str = ""
+    user_agent: str = ""
+    session: str = ""  #: digest of the session key
+    order_number: str = ""
+    address: str = ""  #: the address this answer is for, as typed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A named fact with a key that makes it idempotent.
+
+    Publishing the same (name, key) again replaces an entry: the newest `occurred_at` counts.
+    `subjects` are ids of the shop's own rows (`{"basket": 7}`); values that may change are
+    read again when they are needed. Who it concerns: `user_id`, `email`, `phone`, any of them.
+    """
+
+    name: str
+    key: str
+    occurred_at: datetime
+    user_id: int | None = None
+    email: str = ""
+    phone: str = ""
+    subjects: Mapping[str, int] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)  #: JSON
+    answers: tuple[ConsentAnswer, ...] = ()
+    not_before: datetime | None = None  #: fold it no earlier than this

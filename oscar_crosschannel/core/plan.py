@@ -1,0 +1,269 @@
+"""Flows as values: what a developer declares (`Blueprint`) and what the engine runs (`Plan`).
+
+    class AbandonedCart(Blueprint):
+        \"\"\"Baskets left behind\"\"\"
+
+        topic = "basket_reminders"
+        start = On("basket.active", one_run=True, again_after=timedelta(days=7))
+        stops = (On("order.placed"),)
+
+        nudge = send("email", at=After(hours=1))
+        code = send("sms", at=After(hours=24), expires=After(hours=48), voucher=True)
+
+A step's attribute name is its key in rows, templates and links; the first line of the class
+docstring is the title a merchant reads. Due times count from the run's anchor, never from an
+earlier send, and a step expires at the latest when the next one falls due.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+#: How long after it was due a last step without an `expires` of its own may still go out.
+MAX_AGE = timedelta(hours=24)
+
+_WORD_BEGINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class On:
+    """The event that starts or stops a flow.
+
+    `one_run`: a person has at most one open run; a further event moves its anchor and subjects
+    instead of starting another. `again_after`: rest after a run before the next may begin.
+    `once`: at most one run per person, ever.
+    """
+
+    event: str
+    one_run: bool = False
+    again_after: timedelta = timedelta(0)
+    once: bool = False
+
+
+class After:
+    """A delay from the anchor: `After(hours=1)`."""
+
+    def __init__(self, **kwargs: float) -> None:
+        self.delay = timedelta(**kwargs)
+        if self.delay < timedelta(0):
+            raise ValueError("After() takes a delay that is not negative; use Before().")
+
+
+class Before:
+    """A lead before the anchor (the start of an event): `Before(minutes=10)`."""
+
+    def __init__(self, **kwargs: float) -> None:
+        self.delay = -timedelta(**kwargs)
+        if self.delay > timedelta(0):
+            raise ValueError("Before() takes a lead that is not negative; use After().")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One timed message of a plan."""
+
+    key: str
+    channels: tuple[str, ...]  #: in order of preference
+    delay: timedelta
+    expires: timedelta | None = None  #: from the anchor; None: when the next step falls due
+    patience: timedelta = timedelta(0)
+    voucher: bool = False  #: carries an exclusive code
+    offer_id: int | None = None  #: which of the shop's offers the code gives
+    intent: str = ""  #: a named promotion; empty: flow:key:step
+    unless: str = ""  #: name of a condition that must not hold
+    only_if: str = ""  #: name of a condition that must hold
+    any_hour: bool = False
+
+
+def send(
+    *channels: str,
+    at: After | Before,
+    expires: After | Before | None = None,
+    patience: timedelta = timedelta(0),
+    voucher: bool = False,
+    intent: str = "",
+    unless: str = "",
+    only_if: str = "",
+    any_hour: bool = False,
+) -> Step:
+    """Declare a step in a `Blueprint` body: `nudge = send("email", at=After(hours=1))`."""
+    return Step(
+        key="",
+        channels=channels,
+        delay=at.delay,
+        expires=expires.delay if expires else None,
+        patience=patience,
+        voucher=voucher,
+        intent=intent,
+        unless=unless,
+        only_if=only_if,
+        any_hour=any_hour,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTuning:
+    """What a merchant's row says about one step; None inherits."""
+
+    delay: timedelta | None = None
+    channels: tuple[str, ...] | None = None
+    patience: timedelta | None = None
+    offer_id: int | None = None
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What a merchant's rows say about one flow; None inherits."""
+
+    version: int = 1
+    enabled: bool | None = None
+    holdout: float | None = None
+    steps: Mapping[str, StepTuning] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The immutable flow that engine, preview and metrics know."""
+
+    key: str
+    title: str
+    topic: str
+    start: On
+    stops: tuple[On, ...]
+    steps: tuple[Step, ...]
+    order: tuple[str, ...]  #: keys of all steps, gone ones too, in the order they run
+    priority: int
+    holdout: float = 0.0  #: share of contacts, 0 … 1, that get nothing
+    enabled: bool = True
+    version: int = 1
+    clicks_answer: bool = False  #: a human click re-anchors the steps not yet sent, once per run
+
+    def step(self, key: str) -> Step | None:
+        """The step with this key, or None when it is gone."""
+        return next((step for step in self.steps if step.key == key), None)
+
+    def after(self, key: str | None) -> Step | None:
+        """The step that follows `key`, also when that one is gone; the first for None."""
+        if key is not None and key not in self.order:
+            return None
+        rest = self.order if key is None else self.order[self.order.index(key) + 1 :]
+        return next((step for key in rest if (step := self.step(key)) is not None), None)
+
+    def due_at(self, step: Step, anchor: datetime) -> datetime:
+        """When `step` falls due for a run anchored at `anchor`."""
+        return anchor + step.delay
+
+    def expires_at(self, step: Step, anchor: datetime) -> datetime:
+        """When `step` is no longer worth sending: its own limit, or the next step's due time."""
+        limits = [anchor + step.expires] if step.expires is not None else []
+        if (following := self.after(step.key)) is not None:
+            limits.append(self.due_at(following, anchor))
+        return min(limits, default=self.due_at(step, anchor) + MAX_AGE)
+
+    def tuned(self, tuning: Tuning) -> Plan:
+        """This plan as the merchant changed it; tuning with nothing is the identity."""
+        steps = tuple(
+            _tuned_step(step, tuning.steps.get(step.key, StepTuning()))
+            for step in self.steps
+            if not tuning.steps.get(step.key, StepTuning()).removed
+        )
+        return replace(
+            self,
+            steps=steps,
+            version=tuning.version,
+            enabled=self.enabled if tuning.enabled is None else tuning.enabled,
+            holdout=self.holdout if tuning.holdout is None else tuning.holdout,
+        )
+
+
+def _tuned_step(step: Step, tuning: StepTuning) -> Step:
+    return replace(
+        step,
+        delay=step.delay if tuning.delay is None else tuning.delay,
+        channels=step.channels if tuning.channels is None else tuning.channels,
+        patience=step.patience if tuning.patience is None else tuning.patience,
+        offer_id=step.offer_id if tuning.offer_id is None else tuning.offer_id,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One person in one flow, as a blueprint sees it when it is asked for words."""
+
+    message_id: int
+    step: str
+    channel: str
+    contact_id: int
+    user_id: int | None
+    name: str
+    language: str
+    email: str
+    subjects: Mapping[str, int]
+    anchor: datetime
+    data: Mapping[str, Any] = field(default_factory=dict)  #: what the starting event carried
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the words of one message may say: plain values only, and where its links lead.
+
+    `links` maps a name used in the copy to a path of the shop; the engine turns each into a
+    signed link of this message.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+class Blueprint:
+    """A flow declared in code. Subclass it, and register the class."""
+
+    key: ClassVar[str] = ""  #: default: the class name in snake_case
+    topic: ClassVar[str]
+    start: ClassVar[On]
+    stops: ClassVar[tuple[On, ...]] = ()
+    priority: ClassVar[int] = 50
+    holdout: ClassVar[float] = 0.0
+    clicks_answer: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "key" not in cls.__dict__:
+            cls.key = _WORD_BEGINS.sub("_", cls.__name__).lower()
+
+    @classmethod
+    def plan(cls) -> Plan:
+        """The plan as declared, before a merchant's rows."""
+        title = (cls.__doc__ or cls.key).strip().splitlines()[0].rstrip(".")
+        steps: dict[str, Step] = {}
+        for base in reversed(cls.__mro__):
+            for name, value in vars(base).items():
+                if isinstance(value, Step):
+                    steps[name] = replace(value, key=name)
+                else:
+                    steps.pop(name, None)  # `nudge = None` in a subclass takes the step away
+        return Plan(
+            key=cls.key,
+            title=title,
+            topic=cls.topic,
+            start=cls.start,
+            stops=cls.stops,
+            steps=tuple(steps.values()),
+            order=tuple(steps),
+            priority=cls.priority,
+            holdout=cls.holdout,
+            clicks_answer=cls.clicks_answer,
+        )
+
+    def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
+        """What to say, by message id. Asked once per chunk, right before sending."""
+        return {run.message_id: Context() for run in runs}
+
+    def still_wanted(self, runs: Sequence[Run]) -> set[int]:
+        """The message ids whose run still makes sense; the others end, unsent."""
+        return {run.message_id for run in runs}

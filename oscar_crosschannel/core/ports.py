@@ -1,0 +1,50 @@
+"""What services ask of the shop. Bound to Oscar in `apps.py`; another shop would bind its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from .events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoucherRequest:
+    """One exclusive code for one message. `code` is derived from the message, so asking twice is harmless."""
+
+    message_id: int
+    code: str
+    offer_id: int | None
+    valid_from: datetime
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One contact as orders may name it."""
+
+    contact_id: int
+    user_id: int | None
+    emails: frozenset[str]
+    phones: frozenset[str]
+
+
+class Shop(Protocol):
+    """The shop behind the flows."""
+
+    def sweep(self, since: datetime, now: datetime) -> Iterable[Event]:
+        """What happened in (since, now] that nobody signalled: baskets with activity."""
+
+    def has_bought(self, people: Sequence[Person], since: Mapping[int, datetime]) -> set[int]:
+        """The contact ids with a converting order placed after `since[contact_id]`."""
+
+    def issue_vouchers(self, requests: Sequence[VoucherRequest]) -> Mapping[int, int]:
+        """Create the codes inside the caller's transaction: message id → voucher id.
+
+        A request that cannot be served (no such offer) is missing from the answer.
+        """
+
+    def withdraw_vouchers(self, voucher_ids: Collection[int]) -> None:
+        """Make codes of messages that were definitely not sent unusable."""

@@ -1,0 +1,65 @@
+"""The engine without a broker: a loop, or one pass for cron."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import close_old_connections
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.module_loading import import_string
+
+from ... import signals
+from ...conf import settings
+from ...services import dispatch
+
+
+class Command(BaseCommand):
+    help = "Runs the cross-channel engine: decides, sends and records what is due."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="one pass, then exit (for cron)")
+        parser.add_argument("--now", metavar="ISO", help="move a development clock there first (DEBUG only)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["now"]:
+            self._move_clock(options["now"])
+        stopping = threading.Event()
+        if not options["once"]:
+            self._stop_politely(stopping)
+        while True:
+            self._pass(options["verbosity"])
+            if options["once"] or stopping.wait(settings.TICK_SECONDS):
+                return
+
+    def _move_clock(self, text: str) -> None:
+        """Time travel for stores that are being built; the project brings the clock."""
+        if not django_settings.DEBUG or not settings.DEVELOPMENT_CLOCK:
+            raise CommandError("--now works with DEBUG=True and CROSSCHANNEL_DEVELOPMENT_CLOCK only.")
+        moment = parse_datetime(text)
+        if moment is None or moment.tzinfo is None:
+            raise CommandError(f"{text!r} is no ISO time with a zone, like 2026-03-10T12:00:00+00:00.")
+        import_string(settings.DEVELOPMENT_CLOCK)(moment)
+
+    def _pass(self, verbosity: int) -> None:
+        close_old_connections()
+        signals.tick_started.send(sender=None)
+        report = dispatch.tick(timezone.now())
+        if verbosity > 1 or (verbosity and report.judged):
+            outcomes = ", ".join(f"{kind} {count}" for kind, count in sorted(report.outcomes.items()))
+            self.stdout.write(f"folded {report.folded}, judged {report.judged}: {outcomes or 'nothing sent'}")
+
+    def _stop_politely(self, stopping: threading.Event) -> None:
+        """A signal lets the running pass end; nothing is left half-sent."""
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            stopping.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)

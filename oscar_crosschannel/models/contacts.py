@@ -1,0 +1,126 @@
+"""People we may reach, their addresses, and the addresses that get nothing."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ChannelKey(models.TextChoices):
+    EMAIL = "email", _("Email")
+    SMS = "sms", _("SMS")
+
+
+class Contact(models.Model):
+    """A person we may reach; with or without an account."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="crosschannel_contact",
+        verbose_name=_("account"),
+    )
+    #: keyed digest of the email that stands for a person without an account. Unique, so that two
+    #: events at once make one contact; None once the person has an account.
+    guest_key = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    name = models.CharField(_("first name"), max_length=150, blank=True)
+    language = models.CharField(_("language"), max_length=12, blank=True)
+    #: IANA name chosen by the person; empty: derived from phone and address
+    zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    country = models.CharField(_("country"), max_length=2, blank=True)
+    region = models.CharField(_("state or region"), max_length=64, blank=True)
+    #: the channel the person prefers; empty: no preference
+    primary_channel = models.CharField(_("primary channel"), max_length=16, blank=True)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("merged into")
+    )
+    created_at = models.DateTimeField(_("known since"))
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+
+    def __str__(self) -> str:
+        return self.name or f"#{self.pk}"
+
+
+class ContactPoint(models.Model):
+    """One contact's normalised address on one channel."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="points")
+    channel = models.CharField(_("channel"), max_length=16)
+    #: E.164 for SMS; lower case for email
+    address = models.CharField(_("address"), max_length=254, db_index=True)
+    #: keyed digest of (channel, address): suppressions and legal caps count by it
+    digest = models.CharField(max_length=64, db_index=True)
+    #: the address the channel uses; at most one per contact and channel
+    current = models.BooleanField(_("in use"), default=True)
+    #: zones a phone number may be in, as IANA names
+    zones = models.JSONField(default=list, blank=True)
+    country = models.CharField(_("country"), max_length=2, blank=True)
+    verified_at = models.DateTimeField(_("verified"), null=True, blank=True)
+    source = models.CharField(_("source"), max_length=32, blank=True)
+    created_at = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("contact point")
+        verbose_name_plural = _("contact points")
+        constraints = [
+            models.UniqueConstraint(fields=["contact", "channel", "address"], name="cc_point_unique"),
+            models.UniqueConstraint(
+                fields=["contact", "channel"], condition=models.Q(current=True), name="cc_point_one_current"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} #{self.pk}"
+
+
+class Suppression(models.Model):
+    """An address that gets nothing on a channel. Known by digest only, so that it survives erasure."""
+
+    class Cause(models.TextChoices):
+        REVOKED = "revoked", _("the person said stop")
+        HARD_BOUNCE = "hard_bounce", _("the mailbox does not exist")
+        COMPLAINT = "complaint", _("reported as spam")
+        INVALID = "invalid", _("the address cannot be served")
+        CARRIER_BLOCK = "carrier_block", _("blocked at the provider")
+        MANUAL = "manual", _("suppressed by staff")
+        LEGAL = "legal", _("suppressed for legal reasons")
+
+    class Scope(models.TextChoices):
+        EVERYTHING = "everything", _("everything")
+        MARKETING = "marketing", _("marketing only")
+
+    channel = models.CharField(_("channel"), max_length=16)
+    digest = models.CharField(max_length=64)
+    cause = models.CharField(_("cause"), max_length=16, choices=Cause.choices)
+    scope = models.CharField(_("blocks"), max_length=16, choices=Scope.choices, default=Scope.EVERYTHING)
+    note = models.TextField(_("note"), blank=True)
+    since = models.DateTimeField(_("since"))
+    lifted_at = models.DateTimeField(_("lifted"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("suppression")
+        verbose_name_plural = _("suppressions")
+        constraints = [models.UniqueConstraint(fields=["channel", "digest"], name="cc_suppression_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.digest[:8]}"
+
+
+class Belonging(models.Model):
+    """Whom a row of the shop belongs to, learnt from an event: a guest's basket, for one."""
+
+    kind = models.CharField(max_length=32)
+    object_id = models.BigIntegerField()
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="belongings")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "object_id"], name="cc_belonging_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.object_id}"

@@ -1,0 +1,48 @@
+"""What happened and was not worked off yet, and how far the sweeps have come."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class InboxEvent(models.Model):
+    """An event as it was taken. The fold works it off and marks it; failures stay readable."""
+
+    name = models.CharField(_("event"), max_length=64)
+    #: with the name, makes taking it idempotent
+    key = models.CharField(max_length=160)
+    occurred_at = models.DateTimeField(_("happened"))
+    not_before = models.DateTimeField(_("not before"))
+    user_id = models.BigIntegerField(null=True)
+    email = models.CharField(max_length=254, blank=True)
+    phone = models.CharField(max_length=40, blank=True)
+    subjects = models.JSONField(default=dict)
+    data = models.JSONField(default=dict)
+    answers = models.JSONField(default=list)
+    processed_at = models.DateTimeField(_("worked off"), null=True, db_index=True)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    error = models.TextField(_("error"), blank=True)
+
+    class Meta:
+        verbose_name = _("inbox event")
+        verbose_name_plural = _("inbox events")
+        constraints = [models.UniqueConstraint(fields=["name", "key"], name="cc_inbox_unique")]
+        indexes = [
+            models.Index(
+                fields=["not_before", "id"], condition=models.Q(processed_at=None), name="cc_inbox_waiting"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.key}"
+
+
+class Watermark(models.Model):
+    """Up to which instant a periodic search has looked."""
+
+    name = models.SlugField(primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

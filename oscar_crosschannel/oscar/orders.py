@@ -1,0 +1,80 @@
+"""Which orders count as a purchase, and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.db.models.functions import Lower
+from oscar.core.loading import get_model
+
+from ..conf import settings
+from ..core.ports import Person
+
+Order = get_model("order", "Order")
+
+
+def converting() -> Any:
+    """Orders that are a purchase: all but those whose payment was declined afterwards."""
+    return Order.objects.exclude(status__in=settings.NON_CONVERTING_STATUSES)
+
+
+def ordered(basket_ids: Collection[int]) -> set[int]:
+    """The baskets that became an order, whatever their status says.
+
+    A basket may stay Frozen (APIs) or Open (an error after the order) although it was bought.
+    """
+    return set(converting().filter(basket_id__in=basket_ids).values_list("basket_id", flat=True))
+
+
+def has_bought(people: Sequence[Person], since: Mapping[int, datetime]) -> set[int]:
+    """The contact ids with an order after `since[contact_id]`, found by account, email or phone."""
+    people = [person for person in people if person.contact_id in since]
+    if not people:
+        return set()
+    latest = _latest_orders(people, min(since[person.contact_id] for person in people))
+    return {
+        person.contact_id
+        for person in people
+        if any(
+            latest.get(mark, since[person.contact_id]) > since[person.contact_id] for mark in _marks(person)
+        )
+    }
+
+
+def _latest_orders(people: Sequence[Person], since: datetime) -> dict[tuple[str, Any], datetime]:
+    """By each mark of a person: when the last order that carries it was placed. One statement."""
+    marks = {mark for person in people for mark in _marks(person)}
+    wanted = {kind: [value for of, value in marks if of == kind] for kind in ("user", "email", "phone")}
+    placed = (
+        converting()
+        .filter(date_placed__gt=since)
+        .annotate(guest=Lower("guest_email"), account=Lower("user__email"))
+        .filter(
+            Q(user_id__in=wanted["user"])
+            | Q(guest__in=wanted["email"])
+            | Q(account__in=wanted["email"])
+            | Q(shipping_address__phone_number__in=wanted["phone"])
+        )
+        .order_by("date_placed")
+        .values_list("user_id", "guest", "account", "shipping_address__phone_number", "date_placed")
+    )
+    latest = {}
+    for user_id, guest, account, phone, at in placed:
+        for mark in (("user", user_id), ("email", guest), ("email", account), ("phone", str(phone))):
+            latest[mark] = at
+    return latest
+
+
+def _marks(person: Person) -> Iterator[tuple[str, Any]]:
+    """What an order of this person may carry."""
+    if person.user_id is not None:
+        yield "user", person.user_id
+    yield from _pairs("email", person.emails)
+    yield from _pairs("phone", person.phones)
+
+
+def _pairs(kind: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:
+    return ((kind, value) for value in values if value)

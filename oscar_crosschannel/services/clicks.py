@@ -1,0 +1,54 @@
+"""Clicks on the links of messages: judged, kept, and taken as an answer when a person made them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..core import clicks
+from ..core.events import Event
+from ..models import Click, Enrolment, InboxEvent, Message
+from . import contacts, enrolments
+from .plans import Plans
+
+#: A click waits this long in the inbox, so that a scanner's other clicks are seen with it.
+SETTLE = timedelta(seconds=5)
+
+
+def fold_click(event: Event, plans: Plans, *, now: datetime) -> None:
+    """Judge one click; the first human one of a run answers its intent."""
+    message = Message.objects.select_related("enrolment").filter(pk=event.data["message"]).first()
+    if message is None:
+        return
+    signs = clicks.suspicions(
+        method=event.data["method"],
+        user_agent=event.data["user_agent"],
+        at=event.occurred_at,
+        sent_at=message.attempted_at,
+        other_links_at=_other_links(message, event),
+    )
+    verdict = clicks.verdict(signs)
+    Click.objects.create(
+        message=message, link=event.data["link"], at=event.occurred_at, verdict=verdict, suspicions=signs
+    )
+    if verdict == Click.Verdict.HUMAN and message.enrolment is not None:
+        _answer(message.enrolment, plans, event.occurred_at)
+
+
+def _answer(enrolment: Enrolment, plans: Plans, at: datetime) -> None:
+    contacts.lock([enrolment.contact_id])
+    enrolment.refresh_from_db()
+    planned = plans.get(enrolment.flow_id)
+    if planned is None or not planned.plan.clicks_answer:
+        return
+    if enrolment.clicked_at is not None or enrolment.state != Enrolment.State.ACTIVE:
+        return
+    enrolment.clicked_at = at
+    enrolments.reanchor(enrolment, planned, max(at, enrolment.anchor_at))
+
+
+def _other_links(message: Message, event: Event) -> list[datetime]:
+    waiting = InboxEvent.objects.filter(name="link.clicked", processed_at=None, data__message=message.pk)
+    return [
+        *(row.occurred_at for row in waiting if row.data["link"] != event.data["link"]),
+        *message.clicks.exclude(link=event.data["link"]).values_list("at", flat=True),
+    ]

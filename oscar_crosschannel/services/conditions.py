@@ -1,0 +1,59 @@
+"""Named conditions a step may carry: `unless="purchased"`. Asked in bulk, only when a batch has any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..conf import shop
+from ..core.ports import Person
+from ..models import ContactPoint, Message
+from .plans import Plans
+
+#: Which of these messages' contacts fulfil the condition.
+Condition = Callable[[Sequence[Message]], set[int]]
+
+
+def purchased(messages: Sequence[Message]) -> set[int]:
+    """Bought since the run began."""
+    people = people_of({message.contact_id: message.contact.user_id for message in messages})
+    since = {message.contact_id: message.enrolment.started_at for message in messages if message.enrolment}
+    return shop().has_bought([people[pk] for pk in since], since)
+
+
+CONDITIONS: dict[str, Condition] = {"purchased": purchased}
+
+
+def unmet(messages: Sequence[Message], plans: Plans) -> set[int]:
+    """Ids of the messages whose step's condition does not hold."""
+    failed: set[int] = set()
+    for name, condition in CONDITIONS.items():
+        forbids = _with(messages, plans, unless=name)
+        demands = _with(messages, plans, only_if=name)
+        if not forbids and not demands:
+            continue
+        holds = condition([*forbids, *demands])
+        failed |= {message.pk for message in forbids if message.contact_id in holds}
+        failed |= {message.pk for message in demands if message.contact_id not in holds}
+    return failed
+
+
+def people_of(users: dict[int, int | None]) -> dict[int, Person]:
+    """Contacts as orders may name them, by contact id; `users` maps contact to user id."""
+    emails: dict[int, set[str]] = {pk: set() for pk in users}
+    phones: dict[int, set[str]] = {pk: set() for pk in users}
+    for point in ContactPoint.objects.filter(contact_id__in=users):
+        (phones if point.channel == "sms" else emails)[point.contact_id].add(point.address)
+    return {
+        pk: Person(contact_id=pk, user_id=user, emails=frozenset(emails[pk]), phones=frozenset(phones[pk]))
+        for pk, user in users.items()
+    }
+
+
+def _with(messages: Sequence[Message], plans: Plans, *, unless: str = "", only_if: str = "") -> list[Message]:
+    found = []
+    for message in messages:
+        planned = plans.get(message.flow_id)
+        step = planned.plan.step(message.step_key) if planned else None
+        if step and ((unless and step.unless == unless) or (only_if and step.only_if == only_if)):
+            found.append(message)
+    return found

@@ -1,0 +1,274 @@
+"""Who a person is: contacts, their addresses, and what of the shop belongs to them.
+
+An account is one contact, and so is the email of a guest. A guest who types the email of exactly
+one account is taken for its owner, as the shop does, but may not change what the owner decided. A
+phone number never identifies anybody: families share them, and numbers get new owners.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection
+from datetime import datetime
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from ..conf import settings
+from ..core import phones
+from ..core.facts import EMAIL, SMS, Answer
+from ..core.rulings import Reason
+from ..models import Belonging, Consent, Contact, ContactPoint, Enrolment
+from . import enrolments, evidence, recall
+
+
+def digest(channel: str, address: str) -> str:
+    """What stands for a normalised address in the suppression list, as 64 hex characters.
+
+    Keyed, so that a list of known addresses cannot be compared with it.
+    """
+    return hmac.new(settings.address_key(), f"{channel}:{address}".encode(), hashlib.sha256).hexdigest()
+
+
+def normalise(channel: str, raw: str, *, region: str = "") -> str | None:
+    """`raw` as it is stored and compared: E.164 or lower case; None when no message can reach it.
+
+    `region` is the country of a phone number without "+".
+    """
+    if channel == SMS:
+        try:
+            return phones.parse(raw, region, test_numbers=settings.TEST_NUMBERS)
+        except phones.InvalidPhone:
+            return None
+    address = raw.strip().lower()
+    try:
+        validate_email(address)
+    except ValidationError:
+        return None
+    return address if len(address) <= 254 else None
+
+
+def known_as(channel: str, raw: str) -> str:
+    """`raw` normalised; as it stands when it cannot be, because a stop must count from any address."""
+    return normalise(channel, raw) or raw.strip().lower()
+
+
+def identify(
+    *,
+    user_id: int | None = None,
+    email: str = "",
+    name: str = "",
+    language: str = "",
+    country: str = "",
+    region: str = "",
+    now: datetime,
+) -> Contact | None:
+    """The contact of an account, else of an email, made if need be; None when neither says who it is.
+
+    A further detail replaces an older one, unless a guest gives it for an account.
+    """
+    own_email = _email_of(user_id)
+    address = normalise(EMAIL, email if own_email is None else own_email)
+    account = user_id if own_email is not None else _only_account(address)
+    if account is not None:
+        contact = _of_account(account, address, now)
+    elif address is not None:
+        contact = _of_guest(address, now)
+    else:
+        return None
+    if address is not None:
+        set_point(contact, EMAIL, address, source="identity", now=now)
+    proven = own_email is not None or contact.user_id is None
+    _learn(contact, overwrite=proven, name=name, language=language, country=country, region=region)
+    return contact
+
+
+def set_point(
+    contact: Contact, channel: str, address: str, *, source: str, now: datetime, weak: bool = False
+) -> ContactPoint | None:
+    """Note an address of a contact and use it from now on; None when no message can reach it.
+
+    A weak source (the phone of a delivery) does not displace an address that a consent was given
+    for. Consent stays with the address it was given for, whatever is used later.
+    """
+    normal = normalise(channel, address, region=contact.country)
+    if normal is None:
+        return None
+    point, _ = ContactPoint.objects.get_or_create(
+        contact=contact,
+        channel=channel,
+        address=normal,
+        defaults={
+            "digest": digest(channel, normal),
+            "current": False,
+            "zones": list(phones.zones_of(normal)) if channel == SMS else [],
+            "country": phones.country_of(normal) if channel == SMS else "",
+            "source": source[:32],
+            "created_at": now,
+        },
+    )
+    if not point.current and not (weak and _is_relied_on(contact, channel)):
+        ContactPoint.objects.filter(contact=contact, channel=channel, current=True).update(current=False)
+        point.current = True
+        point.save(update_fields=["current"])
+    return point
+
+
+def find_by_address(channel: str, address: str) -> list[Contact]:
+    """Everybody who uses this address, in id order."""
+    found = ContactPoint.objects.filter(channel=channel, digest=digest(channel, known_as(channel, address)))
+    people = Contact.objects.filter(pk__in=found.values("contact_id"), merged_into=None)
+    return list(people.order_by("pk"))
+
+
+def lock(contact_ids: Collection[int]) -> list[Contact]:
+    """Lock these contacts, in id order, until the caller's transaction ends."""
+    rows = Contact.objects.select_for_update(of=("self",), no_key=True)
+    return list(rows.filter(pk__in=contact_ids).order_by("pk"))
+
+
+def followed(contact: Contact) -> Contact:
+    """The contact that this one was merged into, or itself."""
+    while contact.merged_into is not None:
+        contact = contact.merged_into
+    return contact
+
+
+def remember(kind: str, object_id: int, contact: Contact) -> None:
+    """A row of the shop belongs to this contact, whoever had it before."""
+    Belonging.objects.update_or_create(kind=kind, object_id=object_id, defaults={"contact": contact})
+
+
+def owner_of(kind: str, object_id: int) -> Contact | None:
+    """The contact that a row of the shop belongs to."""
+    belonging = Belonging.objects.select_related("contact").filter(kind=kind, object_id=object_id).first()
+    return followed(belonging.contact) if belonging else None
+
+
+@transaction.atomic
+def merge(keep: Contact, gone: Contact, *, now: datetime) -> None:
+    """`gone` turns out to be `keep`. Ends the runs of `gone`; its messages and clicks stay with it.
+
+    Never widens a consent. Addresses that only `gone` has come along with their answers. For an
+    address of both, a revocation of either counts and a grant to `gone` does not.
+    """
+    if keep.pk == gone.pk:
+        return
+    locked = {contact.pk: contact for contact in lock([keep.pk, gone.pk])}
+    keep_row, gone_row = locked[keep.pk], locked[gone.pk]
+    _end_runs(gone_row, now)
+    _merge_points(keep_row, gone_row, now)
+    Belonging.objects.filter(contact=gone_row).update(contact=keep_row)
+    Contact.objects.filter(merged_into=gone_row).update(merged_into=keep_row)
+    gone_row.merged_into = keep_row
+    if keep_row.user_id is None:
+        keep_row.user, gone_row.user = gone_row.user, None
+    else:
+        gone_row.guest_key = None
+    gone_row.save(update_fields=["user", "merged_into", "guest_key"])  # first: an account is unique
+    keep_row.save(update_fields=["user"])
+    _learn(keep_row, overwrite=False, **{field: getattr(gone_row, field) for field in _LONGEST})
+
+
+#: Details of a contact, and how long each may be.
+_LONGEST = {"name": 150, "language": 12, "country": 2, "region": 64, "zone": 64, "primary_channel": 16}
+
+
+def _learn(contact: Contact, *, overwrite: bool, **details: str) -> None:
+    changed = []
+    for field, detail in details.items():
+        value = detail.strip()[: _LONGEST[field]]
+        known = getattr(contact, field)
+        if value and value != known and (overwrite or not known):
+            setattr(contact, field, value)
+            changed.append(field)
+    if changed:
+        contact.save(update_fields=changed)
+
+
+def _email_of(user_id: int | None) -> str | None:
+    """The account's email as it stands, perhaps empty; None when there is no such account (any more)."""
+    if user_id is None:
+        return None
+    User = get_user_model()
+    row = User.objects.filter(pk=user_id).values_list(User.get_email_field_name()).first()
+    return None if row is None else (row[0] or "")
+
+
+def _only_account(address: str | None) -> int | None:
+    """The account with this email, if it is exactly one. The shop's log-in asks the same question."""
+    if address is None:
+        return None
+    User = get_user_model()
+    same = User.objects.filter(**{f"{User.get_email_field_name()}__iexact": address})
+    ids = list(same.values_list("pk", flat=True)[:2])
+    return ids[0] if len(ids) == 1 else None
+
+
+def _of_account(user_id: int, address: str | None, now: datetime) -> Contact:
+    """The account's contact, together with what its owner did as a guest under the same email."""
+    guest = Contact.objects.filter(guest_key=digest(EMAIL, address)).first() if address is not None else None
+    contact = Contact.objects.filter(user_id=user_id).first()
+    if contact is None and guest is not None and _adopt(guest, user_id):
+        return guest
+    if contact is None:
+        contact, _ = Contact.objects.get_or_create(user_id=user_id, defaults={"created_at": now})
+    contact = followed(contact)
+    if guest is not None and followed(guest).user_id is None:
+        merge(contact, followed(guest), now=now)
+        contact.refresh_from_db()
+    return contact
+
+
+def _adopt(guest: Contact, user_id: int) -> bool:
+    """The guest has made an account; False when the guest is somebody else's by now, or the account has a contact."""
+    try:
+        with transaction.atomic():
+            free = Contact.objects.filter(pk=guest.pk, user=None, merged_into=None)
+            adopted = free.update(user_id=user_id, guest_key=None)
+    except IntegrityError:
+        return False
+    guest.refresh_from_db()
+    return bool(adopted)
+
+
+def _of_guest(address: str, now: datetime) -> Contact:
+    key = digest(EMAIL, address)
+    return followed(Contact.objects.get_or_create(guest_key=key, defaults={"created_at": now})[0])
+
+
+def _is_relied_on(contact: Contact, channel: str) -> bool:
+    """Whether the address in use carries a consent, or one that waits for its confirmation."""
+    return Consent.objects.filter(
+        point__contact=contact,
+        point__channel=channel,
+        point__current=True,
+        answer__in=[Answer.GRANTED, Answer.PENDING],
+    ).exists()
+
+
+def _end_runs(contact: Contact, now: datetime) -> None:
+    running = Enrolment.objects.select_for_update(of=("self",), no_key=True)
+    ids = (
+        running.filter(contact=contact, state=Enrolment.State.ACTIVE)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    enrolments.end(list(ids), reason=Reason.REPLACED, now=now)
+    recall.recall_contacts([contact.pk], reason=Reason.REPLACED, now=now)
+
+
+def _merge_points(keep: Contact, gone: Contact, now: datetime) -> None:
+    mine = {(point.channel, point.address): point for point in keep.points.all()}
+    in_use = {point.channel for point in mine.values() if point.current}
+    for point in gone.points.order_by("pk"):
+        if (twin := mine.get((point.channel, point.address))) is not None:
+            evidence.carry_revocations(point, twin, now=now)
+            point.current = False
+        else:
+            point.contact = keep
+            point.current = point.current and point.channel not in in_use
+        point.save(update_fields=["contact", "current"])

@@ -1,0 +1,237 @@
+"""What providers report about attempts: by callback, by webhook, or when asked.
+
+Reports come late, doubled, unordered, or not at all. An attempt's status only rises, each
+report counts once, and a report that proves acceptance lifts an `unknown` message to `sent`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from .. import signals
+from ..channels.loading import channel
+from ..channels.sms_backends import codes
+from ..conf import settings
+from ..core.events import Event
+from ..core.facts import EMAIL, SMS, Purpose
+from ..core.lifecycle import OPEN, State, Status, rises
+from ..core.outbound import Effect
+from ..models import Attempt, DeliveryEvent, Enrolment, Message, Suppression
+from . import consents
+from .plans import Plans
+
+logger = logging.getLogger(__name__)
+
+#: Providers are asked about attempts no older than this, and about so many at once.
+LOOK_BACK = timedelta(days=3)
+MOST_LOOK_UPS = 50
+
+#: Purposes for which another channel takes over when one could not deliver.
+FALLING_BACK = frozenset({Purpose.TRANSACTIONAL, Purpose.REQUESTED, Purpose.CRITICAL})
+
+
+def fold_sms_status(event: Event, plans: Plans, *, now: datetime) -> None:
+    """A status callback of the SMS provider. `data`: uuid, sid, status, code."""
+    data = event.data
+    attempt = _find(SMS, data.get("uuid", ""), data.get("sid", ""))
+    status = codes.status_of(data["status"], data.get("code", ""))
+    key = f"twilio:{event.key}"
+    if not _note(attempt, "twilio", key, data["status"], data.get("code", ""), event.occurred_at):
+        return
+    if attempt is None or status is None:
+        return
+    _apply(attempt, status, provider_id=data.get("sid", ""), code=data.get("code", ""), at=event.occurred_at, plans=plans)
+
+
+def fold_email_event(event: Event, plans: Plans, *, now: datetime) -> None:
+    """A tracking event of the email provider. `data`: see `web.tracking_events`."""
+    data = event.data
+    attempt = _find_email(data)
+    if not _note(attempt, data["esp"], event.key, data["event_type"], data.get("reject_reason") or "", event.occurred_at):
+        return
+    if attempt is None:
+        return
+    if (status := _EMAIL_STATUS.get(data["event_type"])) is not None:
+        _apply(attempt, status, provider_id=data.get("message_id") or "", code=data.get("reject_reason") or "", at=event.occurred_at, plans=plans)
+    effect = _email_effect(data)
+    if effect is not None:
+        apply_effect(effect, EMAIL, data["recipient"], now=now, code=data.get("reject_reason") or "")
+
+
+_EMAIL_STATUS = {
+    "queued": Status.QUEUED,
+    "sent": Status.SENT,
+    "deferred": Status.DEFERRED,
+    "delivered": Status.DELIVERED,
+    "opened": Status.DELIVERED,
+    "clicked": Status.DELIVERED,
+    "bounced": Status.UNDELIVERED,
+    "rejected": Status.FAILED,
+    "failed": Status.FAILED,
+}
+
+
+def _email_effect(data: Mapping[str, Any]) -> Effect | None:
+    kind = data["event_type"]
+    if kind == "complained":
+        return Effect.COMPLAINED
+    if kind == "unsubscribed":
+        return Effect.OPTED_OUT
+    if kind in ("bounced", "rejected") and data.get("hard"):
+        return Effect.UNUSABLE
+    return None
+
+
+def apply_effect(effect: Effect, channel_key: str, address: str, *, now: datetime, code: str = "") -> None:
+    """Draw the consequence that a provider's word about an address has."""
+    cause = Suppression.Cause
+    with transaction.atomic():
+        if effect is Effect.UNUSABLE:
+            bounce = cause.HARD_BOUNCE if channel_key == EMAIL else cause.INVALID
+            consents.suppress(
+                channel_key, address, cause=bounce, scope=Suppression.Scope.EVERYTHING, now=now, note=code
+            )
+        elif effect is not Effect.NONE:
+            consents.revoke(
+                channel_key,
+                address,
+                topics=None,
+                source="provider",
+                mechanism="complaint" if effect is Effect.COMPLAINED else "carrier",
+                provider_id=code,
+                cause=_cause(effect, channel_key),
+                now=now,
+            )
+
+
+def _cause(effect: Effect, channel_key: str) -> Suppression.Cause:
+    if effect is Effect.COMPLAINED:
+        return Suppression.Cause.COMPLAINT
+    return Suppression.Cause.CARRIER_BLOCK if channel_key == SMS else Suppression.Cause.REVOKED
+
+
+def alert_unknown_code(code: str) -> None:
+    """A provider's error that the code table does not know: the operator should add it."""
+    logger.error("provider error code %s is unknown and was taken as permanent", code)
+    signals.alert.send_robust(sender=None, code="unknown_provider_code", detail=code)
+
+
+def reconcile(*, now: datetime) -> int:
+    """Ask providers about attempts without an end; returns how many were asked about."""
+    # only SMS providers can be asked
+    overdue = list(
+        Attempt.objects.filter(
+            Q(looked_up_at=None) | Q(looked_up_at__lt=now - settings.LOOK_UP_AFTER),
+            channel=SMS,
+            status__in=[Status.INTENDED, Status.QUEUED, Status.SENDING, Status.SENT],
+            status_at__lt=now - settings.LOOK_UP_AFTER,
+            started_at__gt=now - LOOK_BACK,
+        )
+        .exclude(message__state__in=[State.PLANNED, State.CLAIMED, State.SENDING])
+        .select_related("message__point")
+        .order_by(F("looked_up_at").asc(nulls_first=True), "id")[:MOST_LOOK_UPS]
+    )
+    for attempt in overdue:
+        _look_up(attempt, now)
+    return len(overdue)
+
+
+def _look_up(attempt: Attempt, now: datetime) -> None:
+    point = attempt.message.point
+    try:
+        found = point and channel(attempt.channel).look_up(
+            attempt.uuid, attempt.provider_id, point.address, attempt.started_at
+        )
+    except Exception:
+        logger.exception("looking up attempt %s failed", attempt.uuid)
+        found = None
+    Attempt.objects.filter(pk=attempt.pk).update(looked_up_at=now)
+    if found:
+        key = f"look-up:{attempt.uuid}:{found.status}"
+        _note(attempt, attempt.provider, key, found.status.name.lower(), found.code, now)
+        _apply(attempt, found.status, provider_id=found.provider_id, code=found.code, at=now, plans=None)
+
+
+def _find(channel_key: str, uuid: str, provider_id: str) -> Attempt | None:
+    attempts = Attempt.objects.select_related("message__point").filter(channel=channel_key)
+    if (known := _uuid(uuid)) is not None and (found := attempts.filter(uuid=known).first()) is not None:
+        return found
+    return attempts.filter(provider_id=provider_id).first() if provider_id else None
+
+
+def _find_email(data: Mapping[str, Any]) -> Attempt | None:
+    """The attempt an email event is about; None when its ids contradict each other or the recipient."""
+    attempt = _find(EMAIL, data.get("uuid") or "", data.get("message_id") or "")
+    if attempt is None:
+        return None
+    known, reported = attempt.provider_id, data.get("message_id") or ""
+    if known and reported and known != reported:
+        return None
+    point = attempt.message.point
+    return attempt if point is not None and point.address == data["recipient"].strip().lower() else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _note(attempt: Attempt | None, provider: str, key: str, kind: str, code: str, at: datetime) -> bool:
+    """Keep a report; False when it was kept before."""
+    _, created = DeliveryEvent.objects.get_or_create(
+        key=key, defaults={"attempt": attempt, "provider": provider, "kind": kind, "code": code, "at": at}
+    )
+    return created
+
+
+def _apply(
+    attempt: Attempt, status: Status, *, provider_id: str, code: str, at: datetime, plans: Plans | None
+) -> None:
+    with transaction.atomic():
+        locked = Attempt.objects.select_for_update(of=("self",), no_key=True).get(pk=attempt.pk)
+        if not rises(Status(locked.status), status):
+            return
+        locked.status, locked.status_at = status, at
+        locked.provider_id = locked.provider_id or provider_id
+        locked.code = code or locked.code
+        locked.save(update_fields=["status", "status_at", "provider_id", "code"])
+        # any report proves that the provider took it
+        Message.objects.filter(pk=locked.message_id, state=State.UNKNOWN).update(state=State.SENT, reason="")
+    if status in (Status.FAILED, Status.UNDELIVERED):
+        _undelivered(locked, code, at)
+
+
+def _undelivered(attempt: Attempt, code: str, now: datetime) -> None:
+    message = Message.objects.select_related("point", "enrolment").get(pk=attempt.message_id)
+    if attempt.channel == SMS and message.point is not None:
+        effect = codes.effect_of(code)
+        if effect is not Effect.NONE:
+            apply_effect(effect, SMS, message.point.address, now=now, code=code)
+    if Purpose(message.purpose) in FALLING_BACK and now < message.expires_at:
+        _fall_back(message, attempt.channel, now)
+
+
+def _fall_back(message: Message, failed: str, now: datetime) -> None:
+    """What was promised goes out on another channel, if no later step has taken over."""
+    run = message.enrolment
+    if run is not None and run.messages.filter(state__in=OPEN).exists():
+        return
+    revived = Message.objects.filter(pk=message.pk, state=State.SENT).update(
+        state=State.PLANNED,
+        due_at=now,
+        excluded=[*message.excluded, failed],
+        resolved_at=None,
+        attempted_at=None,
+        token=None,
+    )
+    if revived and run is not None:
+        Enrolment.objects.filter(pk=run.pk).update(state=Enrolment.State.ACTIVE, ended_at=None)

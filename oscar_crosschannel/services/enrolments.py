@@ -1,0 +1,202 @@
+"""People entering flows, moving through them, and leaving. The caller holds the contact's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from ..core.events import Event
+from ..core.experiments import assign
+from ..core.facts import Purpose
+from ..core.lifecycle import OPEN, State
+from ..core.plan import Step
+from ..core.rulings import Reason
+from ..models import Contact, Enrolment, Message
+from ..models.messages import Lane
+from . import recall, rows
+from .plans import PlannedFlow
+
+#: The open message of an enrolment.
+_OWED = Message.objects.filter(enrolment=OuterRef("pk"), state__in=OPEN)
+
+
+def enrol(contact: Contact, planned: PlannedFlow, event: Event, *, now: datetime) -> Enrolment | None:
+    """Start a run for this event, or move the open one; None when the flow's rules forbid it."""
+    start = planned.plan.start
+    runs = Enrolment.objects.filter(contact=contact, flow_id=planned.flow_id)
+    if start.one_run:
+        if (running := runs.filter(state=Enrolment.State.ACTIVE).first()) is not None:
+            follow(running, planned, event)
+            return running
+        if not _rested(runs, planned, event, now):
+            return None
+    if start.once and runs.exists():
+        return None
+    enrolment, created = Enrolment.objects.get_or_create(
+        contact=contact,
+        flow_id=planned.flow_id,
+        key=f"{event.key}@{event.occurred_at:%Y%m%dT%H%M%S}" if start.one_run else event.key,
+        defaults={
+            "anchor_at": event.occurred_at,
+            "started_at": now,
+            "subjects": dict(event.subjects),
+            "data": dict(event.data),
+            "one_run": start.one_run,
+            "held_out": _held_out(contact, planned),
+        },
+    )
+    if created:
+        advance([Resolved(enrolment, None, planned)], now=now)
+    return enrolment
+
+
+def follow(enrolment: Enrolment, planned: PlannedFlow, event: Event) -> None:
+    """The person was active again: the run follows to what they touched last, and its clock restarts."""
+    if event.occurred_at <= enrolment.anchor_at:
+        return
+    enrolment.subjects = {**enrolment.subjects, **event.subjects}
+    reanchor(enrolment, planned, event.occurred_at)
+
+
+def reanchor(enrolment: Enrolment, planned: PlannedFlow, anchor: datetime) -> None:
+    """Count the steps not yet sent from `anchor`."""
+    enrolment.anchor_at = anchor
+    enrolment.save(update_fields=["anchor_at", "subjects", "clicked_at"])
+    for message in enrolment.messages.filter(state__in=[State.PLANNED, State.CLAIMED]):
+        if (step := planned.plan.step(message.step_key)) is None:
+            continue
+        Message.objects.filter(pk=message.pk, state__in=[State.PLANNED, State.CLAIMED]).update(
+            state=State.PLANNED,
+            due_at=planned.plan.due_at(step, anchor),
+            expires_at=planned.plan.expires_at(step, anchor),
+            reason="",
+            token=None,
+            lease_until=None,
+            attempted_at=None,
+        )
+
+
+def stop(contact_ids: Collection[int], flow_ids: Collection[int], *, reason: Reason, now: datetime) -> int:
+    """End the contacts' open runs in these flows and recall their messages."""
+    running = list(
+        Enrolment.objects.select_for_update(of=("self",), no_key=True)
+        .filter(contact_id__in=contact_ids, flow_id__in=flow_ids, state=Enrolment.State.ACTIVE)
+        .order_by("id")
+        .values_list("id", flat=True)
+    )
+    end(running, reason=reason, now=now)
+    return len(running)
+
+
+def end(enrolment_ids: Collection[int], *, reason: Reason, now: datetime) -> None:
+    """End these runs, already locked, and recall their messages."""
+    if not enrolment_ids:
+        return
+    Enrolment.objects.filter(id__in=enrolment_ids).update(
+        state=Enrolment.State.ENDED, ended_at=now, end_reason=reason, needs_next=False
+    )
+    recall.cancel(Message.objects.filter(enrolment_id__in=enrolment_ids), reason=reason, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """An enrolment whose message of `step_key` was resolved; None: it has just begun."""
+
+    enrolment: Enrolment
+    step_key: str | None
+    planned: PlannedFlow | None
+    ends: Reason | None = None  #: the run is over whatever steps are left
+
+
+def advance(resolved: Sequence[Resolved], *, now: datetime) -> None:
+    """Give each open enrolment its next message, or end it. Three statements, whatever the number.
+
+    The caller holds the enrolments' locks or their contacts'.
+    """
+    changes: list[tuple[int, str, int, datetime | None, str, bool]] = []
+    messages: list[Message] = []
+    for item in resolved:
+        if item.enrolment.state != Enrolment.State.ACTIVE:
+            continue
+        step = item.planned.plan.after(item.step_key) if item.planned and not item.ends else None
+        if step is None or item.planned is None:
+            reason = item.ends or ("" if item.planned else Reason.FLOW_OFF)
+            changes.append(
+                (item.enrolment.pk, item.step_key or "", Enrolment.State.ENDED, now, reason, False)
+            )
+        else:
+            changes.append((item.enrolment.pk, step.key, Enrolment.State.ACTIVE, None, "", False))
+            messages.append(_message(item.enrolment, item.planned, step, now))
+    columns = ["step_key", "state", "ended_at", "end_reason", "needs_next"]
+    rows.update_rows(Enrolment, columns, changes, only={"state": [Enrolment.State.ACTIVE]})
+    rows.insert_new(Message, messages)
+    _flag_standing([pk for pk, _, state, *_ in changes if state == Enrolment.State.ACTIVE])
+
+
+def lock(enrolment_ids: Iterable[int]) -> dict[int, Enrolment]:
+    """The open ones among these runs, locked in id order until the caller's transaction ends."""
+    rows_locked = Enrolment.objects.select_for_update(of=("self",), no_key=True)
+    running = rows_locked.filter(id__in=list(enrolment_ids), state=Enrolment.State.ACTIVE)
+    return {enrolment.pk: enrolment for enrolment in running.order_by("id")}
+
+
+def needing_next(limit: int) -> list[Enrolment]:
+    """Open runs whose message was resolved by somebody who could not schedule the next. Locked."""
+    return list(
+        Enrolment.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+        .filter(~Exists(_OWED), state=Enrolment.State.ACTIVE, needs_next=True)
+        .order_by("id")[:limit]
+    )
+
+
+def flag_needs_next(enrolment_ids: Iterable[int]) -> None:
+    """Leave the scheduling of these runs' next messages to the next tick; the caller holds their locks."""
+    Enrolment.objects.filter(id__in=list(enrolment_ids), state=Enrolment.State.ACTIVE).update(needs_next=True)
+
+
+def _flag_standing(enrolment_ids: Collection[int]) -> None:
+    """A named promotion that the contact got already is not planned again: the next tick goes past it."""
+    if enrolment_ids:
+        standing = Enrolment.objects.filter(~Exists(_OWED), id__in=enrolment_ids)
+        standing.filter(state=Enrolment.State.ACTIVE).update(needs_next=True)
+
+
+def _message(enrolment: Enrolment, planned: PlannedFlow, step: Step, now: datetime) -> Message:
+    plan, purpose = planned.plan, planned.purpose
+    return Message(
+        contact_id=enrolment.contact_id,
+        enrolment=enrolment,
+        flow_id=planned.flow_id,
+        flow_version=plan.version,
+        step_key=step.key,
+        topic=plan.topic,
+        purpose=purpose,
+        intent=step.intent or f"{plan.key}:{enrolment.key}:{step.key}",
+        lane=Lane.FLOW if purpose is Purpose.MARKETING else Lane.URGENT,
+        priority=plan.priority,
+        voucher=step.voucher,
+        due_at=plan.due_at(step, enrolment.anchor_at),
+        expires_at=plan.expires_at(step, enrolment.anchor_at),
+        created_at=now,
+    )
+
+
+def _rested(runs: QuerySet[Enrolment], planned: PlannedFlow, event: Event, now: datetime) -> bool:
+    last = runs.order_by("-started_at", "-id").first()
+    if last is None or last.ended_at is None:
+        return True
+    if event.occurred_at <= last.ended_at:
+        return False
+    # a run that never said anything (the shopper simply bought) needs no rest
+    said = last.messages.filter(attempted_at__isnull=False).exists()
+    return not said or now >= last.ended_at + planned.plan.start.again_after
+
+
+def _held_out(contact: Contact, planned: PlannedFlow) -> bool:
+    share = planned.plan.holdout
+    if share <= 0:
+        return False
+    return assign(f"holdout:{planned.plan.key}", str(contact.pk), {"in": 1 - share, "out": share}) == "out"

@@ -1,0 +1,162 @@
+"""The fold: what happened becomes contacts, consents, stops and starts.
+
+One short transaction per event, in the order of arrival. An event that fails is tried again
+with growing pauses and, at last, set aside with its error: nothing is lost, and nothing blocks
+what came after it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from ..conf import settings, shop
+from ..core.events import Event
+from ..core.facts import EMAIL, SMS
+from ..core.rulings import Reason
+from ..models import Contact, InboxEvent, Watermark
+from . import clicks, consents, contacts, delivery, enrolments, inbox
+from .plans import Plans
+
+logger = logging.getLogger(__name__)
+
+#: Events worked off per tick, and tries before one is set aside.
+MOST, TRIES = 2000, 5
+#: A sweep looks back so far behind its watermark: rows of slow transactions appear late.
+OVERLAP = timedelta(minutes=2)
+#: How far the first sweep of all looks back; older baskets could not be written to any more.
+FIRST_LOOK = timedelta(hours=48)
+SWEEP_BATCH = 200
+
+Handler = Callable[..., None]
+HANDLERS: dict[str, Handler] = {
+    "link.clicked": clicks.fold_click,
+    "sms.status": delivery.fold_sms_status,
+    "email.tracking": delivery.fold_email_event,
+}
+
+#: Why an event ends runs, in words a merchant knows.
+STOP_REASONS = {"order.placed": Reason.PURCHASED}
+
+
+def sweep(*, now: datetime) -> None:
+    """Search the shop for what nobody signalled."""
+    mark, _ = Watermark.objects.get_or_create(name="sweep", defaults={"at": now - FIRST_LOOK})
+    batch: list[Event] = []
+    for event in shop().sweep(min(mark.at, now) - OVERLAP, now):
+        batch.append(event)
+        if len(batch) == SWEEP_BATCH:
+            inbox.publish(*batch, now=now)
+            batch = []
+    if batch:
+        inbox.publish(*batch, now=now)
+    Watermark.objects.filter(name="sweep", at__lt=now).update(at=now)
+
+
+def fold(
+    plans: Plans, *, clock: Callable[[], datetime], pause: Callable[[], AbstractContextManager[None]]
+) -> int:
+    """Work off what waits in the inbox; returns how many events."""
+    done = 0
+    while done < MOST:
+        with pause():
+            if not _fold_next(plans, clock()):
+                break
+        done += 1
+    return done
+
+
+def _fold_next(plans: Plans, now: datetime) -> bool:
+    row: InboxEvent | None = None
+    try:
+        with transaction.atomic():
+            row = (
+                InboxEvent.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+                .filter(processed_at=None, not_before__lte=now)
+                .order_by("not_before", "id")
+                .first()
+            )
+            if row is None:
+                return False
+            _handle(inbox.as_event(row), plans, now)
+            InboxEvent.objects.filter(pk=row.pk).update(processed_at=now, error="")
+    except Exception as error:
+        if row is None:
+            raise
+        _set_back(row, error, now)
+    return True
+
+
+def _set_back(row: InboxEvent, error: Exception, now: datetime) -> None:
+    logger.exception("folding event %s #%d failed", row.name, row.pk)
+    tries = row.tries + 1
+    InboxEvent.objects.filter(pk=row.pk, occurred_at=row.occurred_at).update(
+        tries=tries,
+        error=f"{type(error).__name__}: {error}"[:2000],
+        not_before=now + timedelta(minutes=2**tries),
+        processed_at=now if tries >= TRIES else None,
+    )
+
+
+def _handle(event: Event, plans: Plans, now: datetime) -> None:
+    if (handler := HANDLERS.get(event.name)) is not None:
+        handler(event, plans, now=now)
+        return
+    contact = _whose(event, now)
+    if contact is not None:
+        for answer in event.answers:
+            consents.take_answer(contact, answer, signed_in=event.user_id is not None, at=event.occurred_at, now=now)
+    _stop(event, contact, plans, now)
+    if contact is not None:
+        _start(event, contact, plans, now)
+
+
+def _whose(event: Event, now: datetime) -> Contact | None:
+    """The contact an event is about, with what the event tells of them."""
+    if event.user_id is None and not event.email:
+        return _owner(event)
+    details = {key: event.data.get(key, "") for key in ("name", "language", "country", "region")}
+    contact = contacts.identify(user_id=event.user_id, email=event.email, now=now, **details)
+    if contact is None:
+        return None
+    if event.phone:
+        contacts.set_point(contact, SMS, event.phone, source=event.name, now=now, weak=True)
+    if event.user_id is None:
+        for kind, object_id in event.subjects.items():
+            contacts.remember(kind, object_id, contact)
+    return contact
+
+
+def _owner(event: Event) -> Contact | None:
+    for kind, object_id in event.subjects.items():
+        if (contact := contacts.owner_of(kind, object_id)) is not None:
+            return contact
+    return None
+
+
+def _stop(event: Event, contact: Contact | None, plans: Plans, now: datetime) -> None:
+    flow_ids = [planned.flow_id for planned in plans.stopped_by(event.name)]
+    if not flow_ids:
+        return
+    people = {contact.pk} if contact is not None else set()
+    if event.email:
+        people |= {found.pk for found in contacts.find_by_address(EMAIL, event.email)}
+    if event.phone:
+        # a phone match only ever stops: it never merges and never grants
+        people |= {found.pk for found in contacts.find_by_address(SMS, event.phone)}
+    contacts.lock(people)
+    reason = STOP_REASONS.get(event.name, Reason.NOT_WANTED)
+    enrolments.stop(people, flow_ids, reason=reason, now=now)
+
+
+def _start(event: Event, contact: Contact, plans: Plans, now: datetime) -> None:
+    started = [planned for planned in plans.started_by(event.name) if planned.plan.enabled]
+    if not started or event.occurred_at < now - settings.CART_MAX_AGE:
+        return
+    contacts.lock([contact.pk])
+    for planned in started:
+        enrolments.enrol(contact, planned, event, now=now)

@@ -1,0 +1,264 @@
+"""T1: lock a batch of due messages and their contacts, decide, claim what goes out.
+
+One transaction, a constant number of statements. It never waits: rows that somebody else holds
+are skipped and found again by a later batch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from ..conf import settings
+from ..core.decision import Decision, Drop, Send, Wait, decide_together
+from ..core.facts import Candidate, Facts, Purpose
+from ..core.lifecycle import State
+from ..core.plan import Step
+from ..core.policies import DEFAULT_POLICIES, Policy
+from ..core.rulings import Reason
+from ..core.timing import GUARD, spread
+from ..models import Enrolment, Message
+from ..models.messages import Lane
+from . import conditions, enrolments, facts, rows, vouchers
+from .plans import PlannedFlow, Plans
+
+logger = logging.getLogger(__name__)
+
+#: What a policy raised on is judged again after this time.
+AGAIN = timedelta(minutes=15)
+
+_COLUMNS = (
+    "state",
+    "channel",
+    "point",
+    "address_digest",
+    "token",
+    "lease_until",
+    "attempted_at",
+    "due_at",
+    "reason",
+    "decision",
+    "resolved_at",
+    "flow_version",
+    "voucher",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message this worker may hand over, with all that sending needs."""
+
+    message: Message
+    planned: PlannedFlow
+    step: Step
+    channel: str
+    address: str
+    valid_until: datetime  #: it must not reach the person later
+    call_until: datetime  #: the provider must not be called later
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction of judging decided."""
+
+    token: UUID
+    judged: int
+    claims: tuple[Claim, ...]
+
+
+def judge(
+    lane: int,
+    plans: Plans,
+    *,
+    now: datetime,
+    closed: Mapping[str, datetime],
+    policies: Sequence[Policy] = DEFAULT_POLICIES,
+) -> Batch:
+    """Judge up to a batch of due messages of one lane."""
+    token = uuid4()
+    with transaction.atomic():
+        messages = _due(lane, now)
+        if not messages:
+            return Batch(token, 0, ())
+        verdicts, known = _verdicts(messages, plans, policies, now=now, closed=closed)
+        claims = [
+            _claim(message, verdict, plans, known[message.contact_id], now)
+            for message in messages
+            if isinstance(verdict := verdicts[message.pk], Send)
+        ]
+        _write(messages, verdicts, known, plans=plans, token=token, now=now)
+        dropped = [message for message in messages if isinstance(verdicts[message.pk], Drop)]
+        _move_on(dropped, plans, now)
+        # a code of an earlier try that certainly did not go out
+        vouchers.withdraw([message.pk for message in dropped if message.voucher and message.calls], now=now)
+    return Batch(token, len(messages), tuple(claims))
+
+
+def _due(lane: int, now: datetime) -> list[Message]:
+    """Due messages, locked together with their contacts.
+
+    Both tables must be locked: PostgreSQL re-checks only locked rows, and without the contact's
+    lock two workers break a cap in a quarter of the cases.
+    """
+    limit = settings.JUDGE_BATCH_CAMPAIGN if lane == Lane.CAMPAIGN else settings.JUDGE_BATCH
+    return list(
+        Message.objects.select_related("contact", "enrolment")
+        .select_for_update(skip_locked=True, of=("self", "contact"), no_key=True)
+        .filter(lane=lane, state=State.PLANNED, due_at__lte=now)
+        .order_by("due_at", "id")[:limit]
+    )
+
+
+def _verdicts(
+    messages: Sequence[Message],
+    plans: Plans,
+    policies: Sequence[Policy],
+    *,
+    now: datetime,
+    closed: Mapping[str, datetime],
+) -> tuple[dict[int, Decision], dict[int, Facts]]:
+    known = facts.gather([message.contact for message in messages], plans, now=now, closed=closed)
+    verdicts: dict[int, Decision] = {}
+    candidates: dict[int, list[Candidate]] = defaultdict(list)
+    unmet = conditions.unmet(messages, plans)
+    for message in messages:
+        planned = plans.get(message.flow_id)
+        step = planned.plan.step(message.step_key) if planned else None
+        if planned is None or step is None:
+            verdicts[message.pk] = Drop(Reason.STEP_REMOVED if planned else Reason.FLOW_OFF, ())
+        elif not planned.plan.enabled:
+            verdicts[message.pk] = Drop(Reason.FLOW_OFF, ())
+        else:
+            candidates[message.contact_id].append(_candidate(message, step, message.pk not in unmet))
+    for contact_id, group in candidates.items():
+        verdicts |= _decide(group, known[contact_id], policies)
+    return verdicts, known
+
+
+def _decide(group: Sequence[Candidate], known: Facts, policies: Sequence[Policy]) -> dict[int, Decision]:
+    """One contact's decisions. A policy that raises for it must not hold up everybody else."""
+    try:
+        return decide_together(group, known, policies)
+    except Exception:
+        logger.exception("judging contact #%d failed", group[0].contact_id)
+        return {each.id: Wait(known.now + AGAIN, "", Reason.CONTEXT_ERROR, ()) for each in group}
+
+
+def _candidate(message: Message, step: Step, condition_met: bool) -> Candidate:
+    run = message.enrolment
+    return Candidate(
+        id=message.pk,
+        contact_id=message.contact_id,
+        topic=message.topic,
+        purpose=Purpose(message.purpose),
+        intent=message.intent,
+        channels=step.channels,
+        priority=message.priority,
+        due_at=message.due_at,
+        expires_at=message.expires_at,
+        leg=message.leg,
+        patience=step.patience,
+        campaign=message.lane == Lane.CAMPAIGN,
+        any_hour=step.any_hour,
+        offers_voucher=step.voucher,
+        wanted=run is None or run.state == Enrolment.State.ACTIVE,
+        condition_met=condition_met,
+        held_out=run is not None and run.held_out,
+        excluded=frozenset(message.excluded),
+    )
+
+
+def _claim(message: Message, verdict: Send, plans: Plans, known: Facts, now: datetime) -> Claim:
+    planned = plans.get(message.flow_id)
+    assert planned is not None
+    step = planned.plan.step(message.step_key)
+    assert step is not None
+    closes = _closes(message, verdict.channel, known, now)
+    return Claim(
+        message=message,
+        planned=planned,
+        step=step,
+        channel=verdict.channel,
+        address=known.points[verdict.channel].address,
+        valid_until=min(message.expires_at, closes) if closes else message.expires_at,
+        call_until=min(message.expires_at, closes - GUARD) if closes else message.expires_at,
+    )
+
+
+def _closes(message: Message, channel: str, known: Facts, at: datetime) -> datetime | None:
+    """When the hours around `at` end in which the person may be disturbed; None: they do not."""
+    hours = known.hours.get(channel)
+    return hours.closes(at) if hours and message.purpose == Purpose.MARKETING else None
+
+
+def _write(
+    messages: Sequence[Message],
+    verdicts: Mapping[int, Decision],
+    known: Mapping[int, Facts],
+    *,
+    plans: Plans,
+    token: UUID,
+    now: datetime,
+) -> None:
+    changes = [
+        (
+            message.pk,
+            *_values(message, verdicts[message.pk], known[message.contact_id], token, now),
+            *_current(message, plans),
+        )
+        for message in messages
+    ]
+    rows.update_rows(Message, _COLUMNS, changes, only={"state": [State.PLANNED]})
+
+
+def _values(message: Message, verdict: Decision, known: Facts, token: UUID, now: datetime) -> tuple[Any, ...]:
+    trace = verdict.as_json()
+    match verdict:
+        case Send(channel=channel):
+            point = known.points[channel]
+            lease = now + settings.LEASE
+            return (
+                State.CLAIMED, channel, point.id, point.digest, token, lease, now, message.due_at, "", trace, None,
+            )  # fmt: skip
+        case Wait(reason=reason) as wait:
+            until = _spread(message, wait, known)
+            return State.PLANNED, "", None, "", None, None, None, until, reason, trace, None
+        case Drop(reason=reason):
+            return State.DROPPED, "", None, "", None, None, None, message.due_at, reason, trace, now
+
+
+def _current(message: Message, plans: Plans) -> tuple[int, bool]:
+    """The version of the flow that decides, and whether its step carries a code: both may have changed."""
+    planned = plans.get(message.flow_id)
+    step = planned.plan.step(message.step_key) if planned else None
+    if planned is None or step is None:
+        return message.flow_version, message.voucher
+    return planned.plan.version, step.voucher
+
+
+def _spread(message: Message, wait: Wait, known: Facts) -> datetime:
+    """Messages that come out of quiet hours do not all leave at their first second, nor miss their last."""
+    if wait.reason != Reason.OUTSIDE_HOURS:
+        return wait.until
+    closes = _closes(message, wait.channel, known, wait.until)
+    last = min(message.expires_at, closes - GUARD) if closes else message.expires_at
+    room = max(last - wait.until, timedelta(0))
+    return wait.until + spread(message.pk, min(settings.SPREAD, room / 2))
+
+
+def _move_on(dropped: Sequence[Message], plans: Plans, now: datetime) -> None:
+    enrolments.advance(
+        [
+            enrolments.Resolved(message.enrolment, message.step_key, plans.get(message.flow_id))
+            for message in dropped
+            if message.enrolment is not None
+        ],
+        now=now,
+    )

@@ -1,0 +1,75 @@
+"""The one recall that every stop uses.
+
+A stop and the hand-over both write the message row, so the database orders them: nothing is
+handed over after the stop's commit. Rows are locked in id order, so two stops cannot deadlock;
+the engine's own transactions skip locked rows and never wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from ..conf import flows
+from ..core.lifecycle import State
+from ..core.rulings import Reason
+from ..models import ContactPoint, Message
+
+_RELEASED: dict[str, Any] = {"token": None, "lease_until": None, "attempted_at": None}
+
+
+def recall_contacts(contact_ids: Collection[int], *, reason: Reason, now: datetime, channel: str = "") -> int:
+    """Take back what is planned or claimed for these contacts; the caller holds their locks.
+
+    With a channel only claims on it are taken back, to be judged anew by the new facts; without
+    one everything open is cancelled. Returns how many messages changed.
+    """
+    mine = Message.objects.filter(contact_id__in=contact_ids)
+    if channel:
+        claimed = mine.filter(state=State.CLAIMED, channel=channel)
+        return _locked(claimed).update(state=State.PLANNED, channel="", point=None, **_RELEASED)
+    return cancel(mine, reason=reason, now=now)
+
+
+def cancel(messages: QuerySet[Message], *, reason: Reason, now: datetime) -> int:
+    """Cancel what is planned or claimed among `messages`."""
+    open_rows = messages.filter(state__in=[State.PLANNED, State.CLAIMED])
+    return _locked(open_rows).update(state=State.CANCELLED, reason=reason, resolved_at=now, **_RELEASED)
+
+
+def recall_purchased(*, user_id: int | None, email: str, phone: str, now: datetime) -> int:
+    """Cancel what an order makes pointless, in one UPDATE and without a contact lock.
+
+    Runs inside the shopper's request; the fold ends the enrolments later, under the lock.
+    """
+    stopped_flows = [
+        blueprint.key for blueprint in flows if any(stop.event == "order.placed" for stop in blueprint.stops)
+    ]
+    addresses = Q(channel="email", address=email.strip().lower())
+    if phone:
+        addresses |= Q(channel="sms", address=phone)
+    if user_id is not None:
+        addresses |= Q(contact__user_id=user_id)
+    people = ContactPoint.objects.filter(addresses).values("contact_id")
+    return cancel(
+        Message.objects.filter(flow__key__in=stopped_flows, contact_id__in=people),
+        reason=Reason.PURCHASED,
+        now=now,
+    )
+
+
+def wake(contact_ids: Collection[int], *, now: datetime) -> int:
+    """Let messages that waited for a confirmation be judged at once."""
+    waiting = Message.objects.filter(
+        contact_id__in=contact_ids, state=State.PLANNED, reason=Reason.AWAITING_OPT_IN
+    )
+    return _locked(waiting).update(due_at=now)
+
+
+def _locked(messages: QuerySet[Message]) -> QuerySet[Message]:
+    """The same rows, locked in id order by the statement that changes them."""
+    in_order = messages.select_for_update(of=("self",), no_key=True).order_by("id").values("id")
+    return Message.objects.filter(id__in=in_order)

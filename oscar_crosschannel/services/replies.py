@@ -1,0 +1,154 @@
+"""What a customer texts back: stop, help, start, yes. Everything else waits for a person."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from string import punctuation, whitespace
+
+from django.conf import settings as django_settings
+from django.db import transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from ..conf import settings
+from ..core import phones
+from ..core.events import Event
+from ..core.facts import SMS
+from ..core.keywords import Keyword, classify
+from ..models import InboxEvent
+from . import consents, contacts, inbox, suppressions
+
+#: A number gets one answer to HELP in this time, so that two machines do not talk for ever.
+HELP_PAUSE = timedelta(hours=1)
+#: Note in the inbox that HELP was answered.
+HELPED = "sms.helped"
+#: What Twilio acts upon and answers by itself (its help article 223134027).
+PROVIDERS_WORDS = frozenset(
+    ["STOP", "UNSUBSCRIBE", "END", "QUIT", "STOPALL", "REVOKE", "OPTOUT", "CANCEL", "HELP", "INFO"]
+)
+
+
+@transaction.atomic
+def take_inbound(*, sid: str, phone: str, to: str, body: str, opt_out_type: str = "", now: datetime) -> str:
+    """Take one inbound text: the record and what follows from it commit together (rule 16).
+
+    `phone` is the sender, `opt_out_type` what the provider itself understood (STOP, START, HELP).
+    Returns the reply, or "" for none. A doubled delivery changes nothing and gets none.
+    """
+    meaning = _meaning(body, opt_out_type)
+    event = Event(
+        name="sms.received",
+        key=sid[:160],
+        occurred_at=now,
+        phone=phone,
+        data={"to": to, "body": body.replace("\x00", ""), "meaning": meaning, "opt_out_type": opt_out_type},
+    )
+    if not inbox.record(event, now=now):
+        return ""
+    is_answered = _provider_answers(body, opt_out_type)
+    with translation.override(_language(phone)):
+        match meaning:
+            case Keyword.STOP | Keyword.REVIEW_STOP:
+                stopped = _stop(meaning, sid=sid, phone=phone, body=body, now=now)
+                return _goodbye() if stopped and not is_answered and not _is_toll_free(to) else ""
+            case Keyword.HELP:
+                return _help() if not is_answered and _may_help(phone, now) else ""
+            case Keyword.YES:
+                return _yes(sid, phone, body, now)
+            case Keyword.START:
+                suppressions.unblock_carrier(SMS, phone, now=now)
+    return ""
+
+
+def _meaning(body: str, opt_out_type: str) -> Keyword:
+    """The provider may know more words for STOP than we do; it never unsays ours (rule 18)."""
+    ours = classify(body)
+    if opt_out_type == "STOP":
+        return Keyword.STOP
+    if ours is not Keyword.NONE:
+        return ours
+    return {"START": Keyword.START, "HELP": Keyword.HELP}.get(opt_out_type, Keyword.NONE)
+
+
+def _stop(meaning: Keyword, *, sid: str, phone: str, body: str, now: datetime) -> bool:
+    return consents.revoke(
+        SMS,
+        phone,
+        topics=None,
+        source="keyword" if meaning is Keyword.STOP else "reply",
+        mechanism="keyword" if meaning is Keyword.STOP else "free_words",
+        verbatim=body,
+        provider_id=sid,
+        now=now,
+    )
+
+
+def _goodbye() -> str:
+    return _("%(brand)s: You are unsubscribed and will get no more texts from us.") % _words()
+
+
+def _help() -> str:
+    return (
+        _(
+            "%(brand)s: offers and basket reminders by text, up to %(frequency)s a month. "
+            "Message and data rates may apply. Help: %(support)s. Reply STOP to cancel."
+        )
+        % _words()
+    )
+
+
+def _yes(sid: str, phone: str, body: str, now: datetime) -> str:
+    if not consents.confirm_reply(phone, body=body, provider_id=sid, now=now):
+        suppressions.unblock_carrier(SMS, phone, now=now)  # the provider takes YES for START
+        return ""
+    return (
+        _(
+            "%(brand)s: You are signed up for offers and basket reminders by text, up to %(frequency)s a month. "
+            "Message and data rates may apply. Reply HELP for help, STOP to cancel."
+        )
+        % _words()
+    )
+
+
+def _provider_answers(body: str, opt_out_type: str) -> bool:
+    """Whether a second answer would be one too many (rules 20, 23).
+
+    A provider that answers STOP and HELP knows single words, and those an operator taught it, which
+    it reports. It does not know "HILFE" or "stop please".
+    """
+    if settings.SMS_OPT_OUT_REPLIES == "app_managed":
+        return False
+    return bool(opt_out_type) or body.strip(whitespace + punctuation).upper() in PROVIDERS_WORDS
+
+
+def _may_help(phone: str, now: datetime) -> bool:
+    """The key is unique, so of two texts at once only one is answered."""
+    number, hour = contacts.digest(SMS, contacts.known_as(SMS, phone)), int(now.timestamp() // 3600)
+    recently = InboxEvent.objects.filter(
+        name=HELPED, key=f"{number}:{hour - 1}", occurred_at__gt=now - HELP_PAUSE
+    )
+    if recently.exists():
+        return False
+    return inbox.record(Event(name=HELPED, key=f"{number}:{hour}", occurred_at=now), now=now)
+
+
+def _is_toll_free(number: str) -> bool:
+    """The network answers STOP to these by itself."""
+    try:
+        phones.parse(number)
+    except phones.InvalidPhone as invalid:
+        return invalid.problem is phones.PhoneProblem.TOLL_FREE
+    return False
+
+
+def _language(phone: str) -> str:
+    known = (contact.language for contact in contacts.find_by_address(SMS, phone))
+    return next(filter(None, known), django_settings.LANGUAGE_CODE)
+
+
+def _words() -> dict[str, str]:
+    return {
+        "brand": settings.BRAND,
+        "frequency": settings.SMS_FREQUENCY,
+        "support": settings.SUPPORT_CONTACT or settings.BASE_URL,
+    }

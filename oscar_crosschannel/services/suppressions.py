@@ -1,0 +1,98 @@
+"""Addresses that get nothing. The list knows them by keyed digest only, and outranks every consent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import TypeAlias
+
+from django.db import transaction
+
+from ..core.rulings import Reason
+from ..models import ContactPoint, Suppression
+from . import contacts, recall
+
+Cause: TypeAlias = Suppression.Cause
+Scope: TypeAlias = Suppression.Scope
+
+#: What may be lifted by fewer comes first. An address has one row; the graver cause stays.
+_GRAVITY = [
+    Cause.CARRIER_BLOCK,
+    Cause.INVALID,
+    Cause.HARD_BOUNCE,
+    Cause.MANUAL,
+    Cause.REVOKED,
+    Cause.COMPLAINT,
+    Cause.LEGAL,
+]
+#: What a fresh yes of the person lifts (rule 26).
+OWN_WISH = (Cause.REVOKED, Cause.COMPLAINT, Cause.CARRIER_BLOCK)
+
+
+def suppress(
+    channel: str, address: str, *, cause: Cause, scope: Scope, now: datetime, note: str = ""
+) -> bool:
+    """Send nothing to this address from now on, and take back what is claimed for it.
+
+    Returns False when it was blocked in this way before.
+    """
+    known = contacts.known_as(channel, address)
+    return suppress_digest(
+        channel, contacts.digest(channel, known), cause=cause, scope=scope, now=now, note=note
+    )
+
+
+@transaction.atomic
+def suppress_digest(
+    channel: str, digest: str, *, cause: Cause, scope: Scope, now: datetime, note: str = ""
+) -> bool:
+    """`suppress` for an address that is known by its digest only."""
+    points = ContactPoint.objects.filter(channel=channel, digest=digest)
+    people = [contact.pk for contact in contacts.lock(set(points.values_list("contact_id", flat=True)))]
+    row, created = Suppression.objects.get_or_create(
+        channel=channel,
+        digest=digest,
+        defaults={"cause": cause, "scope": scope, "note": note, "since": now},
+    )
+    changed = created or _tighten(row, cause=cause, scope=scope, note=note, now=now)
+    recall.recall_contacts(people, reason=Reason.SUPPRESSED, now=now, channel=channel)
+    return changed
+
+
+def in_force(channel: str, address: str) -> Suppression | None:
+    """The suppression that blocks this address now."""
+    digest = contacts.digest(channel, contacts.known_as(channel, address))
+    return Suppression.objects.filter(channel=channel, digest=digest, lifted_at=None).first()
+
+
+def lift(channel: str, address: str, *, causes: Collection[Cause], now: datetime) -> bool:
+    """Lift the block of an address if it has one of these causes."""
+    row = in_force(channel, address)
+    if row is None or row.cause not in causes:
+        return False
+    row.lifted_at = now
+    row.save(update_fields=["lifted_at"])
+    return True
+
+
+def unblock_carrier(channel: str, address: str, *, now: datetime) -> None:
+    """The person allowed texts again at the carrier. That is no consent: marketing stays off (rule 10)."""
+    if lift(channel, address, causes=[Cause.CARRIER_BLOCK], now=now):
+        return
+    row = in_force(channel, address)
+    if row is not None and row.cause == Cause.REVOKED:
+        row.scope = Scope.MARKETING
+        row.save(update_fields=["scope"])
+
+
+def _tighten(row: Suppression, *, cause: Cause, scope: Scope, note: str, now: datetime) -> bool:
+    in_force = row.lifted_at is None
+    before = (row.cause, row.scope)
+    if in_force:
+        row.cause = max(Cause(row.cause), cause, key=_GRAVITY.index)
+        row.scope = Scope.EVERYTHING if scope == Scope.EVERYTHING else row.scope
+        row.note = row.note or note
+    else:
+        row.cause, row.scope, row.note, row.since, row.lifted_at = cause, scope, note, now, None
+    row.save()
+    return not in_force or before != (row.cause, row.scope)

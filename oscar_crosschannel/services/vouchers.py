@@ -1,0 +1,88 @@
+"""Exclusive codes: created with the hand-over, derived from the message, withdrawn when certainly not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.db.models import F
+from django.db.models.functions import Least
+
+from ..conf import settings, shop
+from ..core import tokens
+from ..core.plan import Step
+from ..core.ports import VoucherRequest
+from ..models import Message, VoucherBudget, VoucherGrant
+from . import rows
+
+
+def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int, VoucherGrant]:
+    """Codes by message id, inside the caller's transaction. A missing id means none is to be had.
+
+    Asking again for the same message (another try) gives the same code back, while it is valid.
+    """
+    if not wanted:
+        return {}
+    known = {
+        grant.message_id: grant
+        for grant in VoucherGrant.objects.filter(message__in=[message for message, _ in wanted])
+    }
+    fresh = [(message, step) for message, step in wanted if message.pk not in known]
+    fresh = fresh[: _spend(len(fresh), now)]
+    requests = [_request(message, step, now) for message, step in fresh]
+    voucher_ids = shop().issue_vouchers(requests) if requests else {}
+    contacts = {message.pk: message.contact_id for message, _ in fresh}
+    created = [
+        VoucherGrant(
+            message_id=request.message_id,
+            contact_id=contacts[request.message_id],
+            voucher_id=voucher_ids[request.message_id],
+            code=request.code,
+            granted_at=now,
+            valid_until=request.valid_until,
+        )
+        for request in requests
+        if request.message_id in voucher_ids
+    ]
+    rows.insert_new(VoucherGrant, created)
+    _give_back(len(requests) - len(created), now)
+    valid = {pk: grant for pk, grant in known.items() if grant.valid_until > now}
+    return valid | {grant.message_id: grant for grant in created}
+
+
+def withdraw(message_ids: Collection[int], *, now: datetime) -> None:
+    """Make the codes of messages that were certainly not sent, and never will be, unusable."""
+    grants = VoucherGrant.objects.filter(message_id__in=message_ids, withdrawn_at=None)
+    if voucher_ids := list(grants.exclude(voucher=None).values_list("voucher_id", flat=True)):
+        shop().withdraw_vouchers(voucher_ids)
+        grants.update(withdrawn_at=now)
+
+
+def _spend(wanted: int, now: datetime) -> int:
+    """Take up to `wanted` codes from today's budget, by one conditional UPDATE each."""
+    if not wanted:
+        return 0
+    budget = settings.VOUCHER_DAILY_BUDGET
+    day, _ = VoucherBudget.objects.get_or_create(day=now.date())
+    rows_today = VoucherBudget.objects.filter(day=day.pk)
+    if rows_today.filter(issued__lte=budget - wanted).update(issued=F("issued") + wanted):
+        return wanted
+    before = rows_today.select_for_update(no_key=True).get().issued
+    rows_today.update(issued=Least(F("issued") + wanted, budget))
+    return max(0, budget - before)
+
+
+def _give_back(unserved: int, now: datetime) -> None:
+    """What the shop had no offer for does not count."""
+    if unserved:
+        VoucherBudget.objects.filter(day=now.date()).update(issued=F("issued") - unserved)
+
+
+def _request(message: Message, step: Step, now: datetime) -> VoucherRequest:
+    return VoucherRequest(
+        message_id=message.pk,
+        code=tokens.code(settings.VOUCHER_PREFIX, message.pk, key=settings.link_keys()[0]),
+        offer_id=step.offer_id,
+        valid_from=now,
+        valid_until=now + settings.VOUCHER_VALID_FOR,
+    )

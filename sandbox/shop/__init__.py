@@ -1,0 +1,1 @@
+"""The sandbox's own app: its catalogue, its people, and commands to run it. No models."""

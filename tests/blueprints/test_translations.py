@@ -1,0 +1,80 @@
+"""The German and French words that ship with the app."""
+
+from __future__ import annotations
+
+import re
+from gettext import GNUTranslations
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
+
+import oscar_crosschannel
+from oscar_crosschannel.core.sms import Encoding, segments
+
+LOCALE = Path(oscar_crosschannel.__file__).parent / "locale"
+PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
+
+pytestmark = pytest.mark.parametrize("language", ["de", "fr"])
+
+
+def catalogue(language: str) -> Catalog:
+    with (LOCALE / language / "LC_MESSAGES" / "django.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def entries(language: str) -> list[Message]:
+    return [message for message in catalogue(language) if message.id]
+
+
+def forms(words: str | tuple[str, ...] | list[str]) -> list[str]:
+    return [words] if isinstance(words, str) else list(words)
+
+
+def is_sent_as_text(message: Message) -> bool:
+    return any(
+        (path.endswith("/sms.txt") and "/messages/" in path) or path.endswith("services/replies.py")
+        for path, _ in message.locations
+    )
+
+
+def test_every_word_is_translated_but_those_in_oscars_own_forms(language: str) -> None:
+    missing = [message.id for message in entries(language) if not all(forms(message.string))]
+    in_oscars_forms = {
+        message.id
+        for message in entries(language)
+        if all(path.startswith("templates/oscar/") for path, _ in message.locations)
+    }
+    assert set(missing) <= in_oscars_forms
+    assert not [message.id for message in entries(language) if message.fuzzy]
+
+
+def test_every_translation_keeps_the_values_of_its_original(language: str) -> None:
+    for message in entries(language):
+        if not all(forms(message.string)):
+            continue
+        wanted = {name for form in forms(message.id) for name in PLACEHOLDER.findall(form)}
+        used = {name for form in forms(message.string) for name in PLACEHOLDER.findall(form)}
+        assert used == wanted, message.id
+
+
+@pytest.mark.rule(81)
+def test_no_text_message_is_made_dearer_by_its_translation(language: str) -> None:
+    texts = [message for message in entries(language) if is_sent_as_text(message)]
+    assert texts
+    for message in texts:
+        for words in forms(message.string):
+            assert segments(words).encoding is Encoding.GSM7, words
+
+
+def test_the_compiled_file_is_that_of_the_readable_one(language: str) -> None:
+    with (LOCALE / language / "LC_MESSAGES" / "django.mo").open("rb") as file:
+        compiled = GNUTranslations(file)
+    for message in entries(language):
+        singular, *plural = forms(message.id)
+        if plural:
+            assert compiled.ngettext(singular, plural[0], 1) == message.string[0]
+            assert compiled.ngettext(singular, plural[0], 2) == message.string[1]
+        elif message.string:
+            assert compiled.gettext(singular) == message.string, "run `manage.py compilemessages`"

@@ -1,0 +1,201 @@
+"""What holds for every candidate, every contact and every instant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from oscar_crosschannel.core.decision import Decision, Drop, Outcome, Send, Wait, decide, trace_from_json
+from oscar_crosschannel.core.facts import Answer, Block, Candidate, Facts, Purpose
+from oscar_crosschannel.core.policies import DEFAULT_POLICIES, Policy, inside_hours, reachable
+from oscar_crosschannel.core.rulings import Allow, Defer, Deny, Hold, Reason, Ruling
+from oscar_crosschannel.core.timing import Hours
+from tests.core.drawing import CHANNELS, HOURS, cases, spans
+
+Case = tuple[Candidate, Facts]
+
+
+# Policies that a shop could add, with the promises that every policy makes
+
+
+def closed_until(hours_from_now: int) -> Policy:
+    def still_closed(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
+        opens = facts.now + timedelta(hours=hours_from_now)
+        return Defer(opens, Reason.CHANNEL_CLOSED) if at < opens else Allow()
+
+    return still_closed
+
+
+def denies_from(hours_from_now: int) -> Policy:
+    def over(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
+        return Deny(Reason.CONDITION) if at >= facts.now + timedelta(hours=hours_from_now) else Allow()
+
+    return over
+
+
+def holds_for(hours_from_now: int) -> Policy:
+    def unconfirmed(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
+        until = min(facts.now + timedelta(hours=hours_from_now), candidate.expires_at)
+        return Hold(until, Reason.AWAITING_OPT_IN) if at < until else Deny(Reason.NO_CONSENT)
+
+    return unconfirmed
+
+
+def within(hours: Hours) -> Policy:
+    def own_hours(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
+        everybody = replace(candidate, purpose=Purpose.MARKETING)
+        return inside_hours(everybody, channel, replace(facts, hours={channel: hours}), at)
+
+    return own_hours
+
+
+added_policies = st.one_of(
+    st.integers(0, 60).map(closed_until),
+    st.integers(-1, 60).map(denies_from),
+    st.integers(1, 60).map(holds_for),
+    HOURS.map(within),
+)
+some_policies = st.sets(st.sampled_from(DEFAULT_POLICIES)).map(
+    lambda chosen: (reachable, *chosen - {reachable})
+)
+
+
+def openness(decision: Decision) -> tuple[int, datetime | None]:
+    """How open the only channel of a decision is; a greater value is tighter."""
+    match decision:
+        case Send():
+            return (0, None)
+        case Wait(until=until) if decision.trace[0].outcome is Outcome.OPEN:
+            return (1, until)
+        case Wait():
+            return (2, None)
+        case _:
+            return (3, None)
+
+
+def tighter_or_equal(after: Decision, before: Decision) -> bool:
+    (rank_after, at_after), (rank_before, at_before) = openness(after), openness(before)
+    if rank_after == rank_before == 1:
+        assert at_after is not None
+        assert at_before is not None
+        return at_after >= at_before
+    return rank_after >= rank_before
+
+
+# Policies
+
+
+@given(cases(), st.permutations(DEFAULT_POLICIES))
+def test_the_order_of_policies_changes_nothing(case: Case, shuffled: list[Policy]) -> None:
+    assert decide(*case, shuffled) == decide(*case)
+
+
+@settings(max_examples=300)
+@given(cases(), some_policies, st.sampled_from(DEFAULT_POLICIES) | added_policies, st.sampled_from(CHANNELS))
+def test_a_further_policy_only_tightens_a_channel(
+    case: Case, chosen: tuple[Policy, ...], further: Policy, channel: str
+) -> None:
+    candidate, facts = replace(case[0], channels=(channel,)), case[1]
+    before = decide(candidate, facts, chosen)
+    after = decide(candidate, facts, (*chosen, further))
+    assert tighter_or_equal(after, before)
+
+
+@given(cases())
+def test_the_default_policies_keep_their_promises(case: Case) -> None:
+    candidate, facts = case
+    for policy in DEFAULT_POLICIES:
+        for channel in CHANNELS:
+            ruling = policy(candidate, channel, facts, facts.now)
+            assert ruling == policy(candidate, channel, facts, facts.now)
+            if isinstance(ruling, Defer):
+                assert ruling.until > facts.now
+                between = facts.now + (ruling.until - facts.now) / 2
+                assert not isinstance(policy(candidate, channel, facts, between), Allow), (
+                    "it skipped an open instant"
+                )
+
+
+# Decisions
+
+
+@given(cases())
+def test_no_grant_no_marketing(case: Case) -> None:
+    candidate, facts = replace(case[0], purpose=Purpose.MARKETING), case[1]
+    decision = decide(candidate, facts)
+    if isinstance(decision, Send):
+        consent = facts.points[decision.channel].consents[candidate.topic]
+        assert consent.answer is Answer.GRANTED
+        assert consent.until is None or consent.until > facts.now
+
+
+@pytest.mark.rule(26)
+@given(cases())
+def test_a_suppressed_address_is_never_used(case: Case) -> None:
+    candidate, facts = case
+    decision = decide(candidate, facts)
+    if isinstance(decision, Drop):
+        return
+    blocked = facts.points[decision.channel].blocked
+    assert blocked is not Block.EVERYTHING
+    assert blocked is None or candidate.purpose is not Purpose.MARKETING
+
+
+@settings(max_examples=300)
+@given(cases())
+def test_a_wait_ends_at_an_instant_at_which_all_is_open(case: Case) -> None:
+    candidate, facts = case
+    decision = decide(candidate, facts)
+    if not isinstance(decision, Wait):
+        return
+    assert facts.now < decision.until <= candidate.expires_at
+    finding = next(each for each in decision.trace if each.channel == decision.channel)
+    if finding.outcome is Outcome.HELD:
+        assert decision.reason is Reason.AWAITING_OPT_IN
+        return
+    assert decision.until < candidate.expires_at
+    rulings = [policy(candidate, decision.channel, facts, decision.until) for policy in DEFAULT_POLICIES]
+    assert rulings == [Allow()] * len(DEFAULT_POLICIES)
+
+
+@given(cases())
+def test_a_send_goes_where_nothing_speaks_against_it(case: Case) -> None:
+    candidate, facts = case
+    decision = decide(candidate, facts)
+    if isinstance(decision, Send):
+        assert decision.channel in candidate.channels
+        assert decision.point_id == facts.points[decision.channel].id
+        rulings = [policy(candidate, decision.channel, facts, facts.now) for policy in DEFAULT_POLICIES]
+        assert rulings == [Allow()] * len(DEFAULT_POLICIES)
+
+
+@pytest.mark.rule(31, 39)
+@given(cases())
+def test_no_text_that_must_keep_hours_goes_out_outside_of_them(case: Case) -> None:
+    candidate, facts = case
+    decision = decide(candidate, facts)
+    if isinstance(decision, Send) and candidate.purpose is Purpose.MARKETING:
+        hours = facts.hours.get(decision.channel)
+        assert hours is None or hours.opens(facts.now) == facts.now
+
+
+@given(cases(), spans(timedelta(days=2)))
+def test_patience_never_loses_a_message(case: Case, patience: timedelta) -> None:
+    candidate, facts = case
+    hurried = decide(replace(candidate, patience=timedelta(0)), facts)
+    patient = decide(replace(candidate, patience=patience), facts)
+    assert isinstance(patient, Drop) is isinstance(hurried, Drop)
+    if isinstance(patient, Wait) and isinstance(hurried, Send):
+        assert patient.until <= facts.now + patience
+
+
+@given(cases())
+def test_every_decision_explains_itself_and_can_be_stored(case: Case) -> None:
+    decision = decide(*case)
+    assert trace_from_json(decision.as_json()) == decision.trace
+    for finding in decision.trace:
+        at_once = finding.outcome is Outcome.OPEN and finding.at == case[1].now
+        assert bool(finding.objections) is not at_once

@@ -1,0 +1,290 @@
+"""The boxes in Oscar's forms: how they look, and what becomes of what people answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+from django.utils import timezone
+from oscar.apps.payment.exceptions import PaymentError
+from oscar.core.loading import get_model
+
+from oscar_crosschannel.models import ConsentEvent, ConsentText, InboxEvent
+from oscar_crosschannel.services import consents, contacts
+
+from .conftest import Shopper, make_user, page
+
+Order = get_model("order", "Order")
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("country")]
+
+BOTH = {"cc_email": "1", "cc_sms": "1", "cc_phone": "+1 206 555 0123"}
+
+
+def answers() -> list[dict[str, Any]]:
+    return [
+        answer for event in InboxEvent.objects.filter(name="consent.answered") for answer in event.answers
+    ]
+
+
+def given() -> dict[str, bool]:
+    return {answer["channel"]: answer["given"] for answer in answers()}
+
+
+def at_gateway(shopper: Shopper, product: Any) -> BeautifulSoup:
+    shopper.add(product)
+    return page(shopper.client.get(reverse("checkout:index")))
+
+
+def at_preview(shopper: Shopper, product: Any) -> BeautifulSoup:
+    shopper.add(product)
+    shopper.give_address()
+    shopper.choose_shipping()
+    return page(shopper.preview())
+
+
+def boxes(html: BeautifulSoup) -> list[str]:
+    return [str(box["name"]) for box in html.select("fieldset.crosschannel-consent input[type=checkbox]")]
+
+
+@pytest.mark.rule(3)
+@pytest.mark.parametrize("url_name", ["customer:register", "customer:login"])
+def test_registering_offers_a_box_of_its_own_for_each_channel(url_name: str, shopper: Shopper) -> None:
+    html = page(shopper.client.get(reverse(url_name)))
+    assert boxes(html) == ["cc_email", "cc_sms"]
+    assert not html.select("fieldset input[checked], fieldset input[required]")
+    assert html.select_one("#register_form fieldset.crosschannel-consent")
+
+
+@pytest.mark.rule(3)
+def test_the_gateway_offers_both_boxes_inside_its_form(shopper: Shopper, product: Any) -> None:
+    html = at_gateway(shopper, product)
+    form = html.select_one("form:has([name=username])")
+    assert isinstance(form, Tag)
+    assert boxes(form) == ["cc_email", "cc_sms"]
+    assert not form.select("[checked][type=checkbox]")
+    assert [str(option["value"]) for option in form.select("[name=options]")] == [
+        "anonymous",
+        "existing",
+        "new",
+    ]
+
+
+def test_every_control_has_its_label_and_the_group_a_legend(shopper: Shopper) -> None:
+    fieldset = page(shopper.client.get(reverse("customer:register"))).select_one("fieldset")
+    assert isinstance(fieldset, Tag)
+    assert fieldset.select_one("legend")
+    for control in fieldset.select("input:not([type=hidden])"):
+        assert fieldset.select_one(f"label[for={control['id']}]")
+    phone = fieldset.select_one("[name=cc_phone]")
+    assert isinstance(phone, Tag)
+    assert (phone["type"], phone["autocomplete"]) == ("tel", "tel")
+    assert fieldset.find(id=phone["aria-describedby"])
+
+
+@pytest.mark.rule(2, 5)
+def test_the_words_are_the_wording_of_each_channel(shopper: Shopper) -> None:
+    html = page(shopper.client.get(reverse("customer:register")))
+    for channel in ("email", "sms"):
+        label = html.select_one(f"label[for=id_cc_{channel}]")
+        assert isinstance(label, Tag)
+        assert label.get_text() == consents.wording(channel, "en").words
+
+
+def test_the_boxes_speak_the_language_of_the_page(shopper: Shopper) -> None:
+    html = page(shopper.client.get(reverse("customer:register"), headers={"Accept-Language": "de"}))
+    label = html.select_one("label[for=id_cc_email]")
+    assert isinstance(label, Tag)
+    assert label.get_text() == consents.wording("email", "de").words
+    legend = html.select_one("legend")
+    assert isinstance(legend, Tag)
+    assert legend.get_text() == "Auf dem Laufenden bleiben"
+
+
+@pytest.mark.rule(4)
+def test_a_guests_answers_are_told_with_their_proof(shopper: Shopper, product: Any) -> None:
+    shopper.add(product)
+    shopper.enter_checkout("guest@example.com", **BOTH)
+    email, sms = answers()
+    assert (email["channel"], email["given"], email["address"]) == ("email", True, "guest@example.com")
+    assert (sms["channel"], sms["given"], sms["address"]) == ("sms", True, "+1 206 555 0123")
+    for answer in (email, sms):
+        assert answer["text"] == consents.wording(answer["channel"], "en").digest
+        assert answer["language"] == "en"
+        assert answer["form"] == "gateway"
+        assert answer["page_url"] == "http://testserver/checkout/"
+        assert answer["ip"] == "127.0.0.1"
+        assert len(answer["session"]) == 64
+
+
+@pytest.mark.rule(3)
+def test_a_box_left_empty_is_an_answer_too(shopper: Shopper, product: Any) -> None:
+    shopper.add(product)
+    response = shopper.enter_checkout("guest@example.com", cc_email="1")
+    assert response.url == reverse("checkout:shipping-address")
+    assert given() == {"email": True, "sms": False}
+
+
+def test_a_form_without_boxes_answers_nothing(shopper: Shopper, product: Any) -> None:
+    shopper.add(product)
+    shopper.client.post(
+        reverse("checkout:index"),
+        {"username": "guest@example.com", "options": "anonymous", **BOTH},
+    )
+    assert not answers()
+
+
+def test_a_ticked_box_for_texts_without_a_number_is_no_answer(shopper: Shopper, product: Any) -> None:
+    shopper.add(product)
+    shopper.enter_checkout("guest@example.com", cc_sms="1")
+    assert given() == {"email": False}
+    assert boxes(at_preview(shopper, product)) == ["cc_sms"]
+
+
+def test_a_form_that_comes_back_keeps_what_was_ticked_and_typed(shopper: Shopper) -> None:
+    html = page(shopper.register("not an address", cc_sms="1", cc_phone="+1 206 555 0123"))
+    ticked = [str(box["name"]) for box in html.select("fieldset [type=checkbox][checked]")]
+    assert ticked == ["cc_sms"]
+    phone = html.select_one("[name=cc_phone]")
+    assert isinstance(phone, Tag)
+    assert phone["value"] == "+1 206 555 0123"
+    assert not answers()
+
+
+def test_a_registration_tells_its_answers(shopper: Shopper) -> None:
+    shopper.register("new@example.com", cc_email="1")
+    assert given() == {"email": True, "sms": False}
+    event = InboxEvent.objects.get(name="consent.answered")
+    assert event.user_id == get_user_model().objects.get().pk
+    assert {answer["form"] for answer in answers()} == {"registration"}
+
+
+def test_a_guest_is_not_asked_twice_on_the_way_to_the_order(shopper: Shopper, product: Any) -> None:
+    shopper.add(product)
+    shopper.enter_checkout("guest@example.com")
+    assert boxes(at_preview(shopper, product)) == []
+
+
+def test_another_guest_at_the_same_browser_is_asked(shopper: Shopper, product: Any) -> None:
+    shopper.add(product)
+    shopper.enter_checkout("guest@example.com")
+    shopper.client.post(reverse("checkout:index"), {"username": "other@example.com", "options": "anonymous"})
+    assert boxes(at_preview(shopper, product)) == ["cc_email", "cc_sms"]
+
+
+def test_a_guest_whom_the_gateway_did_not_ask_is_asked_at_the_preview(
+    shopper: Shopper, product: Any, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_TEMPLATE_INJECTION = False
+    shopper.add(product)
+    shopper.enter_checkout("guest@example.com")
+    settings.CROSSCHANNEL_TEMPLATE_INJECTION = True
+    assert boxes(at_preview(shopper, product)) == ["cc_email", "cc_sms"]
+
+
+def test_the_preview_asks_an_account_only_what_it_never_answered(shopper: Shopper, product: Any) -> None:
+    user = make_user("ada@example.com")
+    shopper.client.force_login(user)
+    html = at_preview(shopper, product)
+    assert boxes(html) == ["cc_email", "cc_sms"]
+    now = timezone.now()
+    contact = contacts.identify(user_id=user.pk, now=now)
+    assert contact
+    words = consents.wording("email", "en")
+    text = ConsentText.objects.create(
+        digest=words.digest,
+        channel="email",
+        language="en",
+        words=words.words,
+        topics=list(words.topics),
+        created_at=now,
+    )
+    ConsentEvent.objects.create(
+        contact=contact,
+        channel="email",
+        address="ada@example.com",
+        action="decline",
+        basis="none",
+        source="form",
+        mechanism="checkbox",
+        actor="customer",
+        text=text,
+        at=now,
+        digest="x",
+    )
+    assert boxes(page(shopper.preview())) == ["cc_sms"]
+
+
+def test_the_preview_offers_the_number_of_the_delivery(shopper: Shopper, product: Any) -> None:
+    shopper.client.force_login(make_user("ada@example.com"))
+    phone = at_preview(shopper, product).select_one("[name=cc_phone]")
+    assert isinstance(phone, Tag)
+    assert str(phone["value"]).replace(" ", "").replace("-", "") == "+12065550123"
+    assert phone["form"] == "place_order_form"
+
+
+def test_answers_of_the_order_form_stand_beside_its_number(shopper: Shopper, product: Any) -> None:
+    shopper.client.force_login(make_user("ada@example.com"))
+    at_preview(shopper, product)
+    shopper.place_order(**BOTH)
+    assert given() == {"email": True, "sms": True}
+    assert {answer["order_number"] for answer in answers()} == {Order.objects.get().number}
+    assert {answer["form"] for answer in answers()} == {"preview"}
+    assert shopper.client.session["crosschannel"]["answers"] == []
+
+
+def test_answers_wait_for_the_way_back_from_a_payment_page(shopper: Shopper, product: Any) -> None:
+    shopper.client.force_login(make_user("ada@example.com"))
+    at_preview(shopper, product)
+    marker = shopper.marker(reverse("checkout:preview"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("oscar.apps.checkout.views.PaymentDetailsView.handle_payment", _refuse)
+        refused = shopper.client.post(
+            reverse("checkout:preview"), {"action": "place_order", **marker, **BOTH}
+        )
+    assert refused.status_code == 200
+    assert not answers()
+    # the second try, like a provider's return, posts no boxes
+    again = shopper.client.post(reverse("checkout:preview"), {"action": "place_order"})
+    assert again.url == reverse("checkout:thank-you")
+    assert given() == {"email": True, "sms": True}
+
+
+def _refuse(*args: Any, **kwargs: Any) -> None:
+    raise PaymentError("the card was refused")
+
+
+@pytest.mark.rule(3)
+def test_an_order_without_any_box_goes_through(shopper: Shopper, product: Any) -> None:
+    shopper.client.force_login(make_user("ada@example.com"))
+    at_preview(shopper, product)
+    assert shopper.place_order().url == reverse("checkout:thank-you")
+    assert given() == {"email": False, "sms": False}
+
+
+@pytest.mark.parametrize(
+    "marker", ["", "en", "en email", "en fax:123", "en email:", "  ", "x" * 5000, "é\0 sms:\0"]
+)
+def test_a_marker_that_somebody_made_up_harms_nothing(marker: str, shopper: Shopper, product: Any) -> None:
+    shopper.add(product)
+    response = shopper.client.post(
+        reverse("checkout:index"),
+        {"username": "guest@example.com", "options": "anonymous", "cc_shown": marker, **BOTH},
+    )
+    assert response.url == reverse("checkout:shipping-address")
+
+
+def test_stores_that_place_the_tag_themselves_turn_the_rest_off(
+    shopper: Shopper, product: Any, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_TEMPLATE_INJECTION = False
+    assert boxes(at_gateway(shopper, product)) == []
+    assert boxes(page(shopper.client.get(reverse("customer:register")))) == []
+    assert boxes(page(shopper.client.get(reverse("customer:login")))) == []
+    shopper.client.force_login(make_user("ada@example.com"))
+    html = at_preview(shopper, product)
+    assert boxes(html) == []
+    assert html.select_one("#place_order_form")

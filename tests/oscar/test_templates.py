@@ -1,0 +1,39 @@
+"""The app's versions of Oscar's templates."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import oscar
+import pytest
+from django.template import engines
+from django.template.loader import get_template
+
+#: Oscar's files whose block we had to copy, and the digest of what we copied.
+COPIED = {
+    "oscar/checkout/gateway.html": "3b8b8d2360aabcfce134c09e4c4fddd5708f968d0420d69158918fa1fecc3a85",
+    "oscar/customer/registration.html": "d5fdf76d52ad0711ee25c069ca7dc3c4249df7962463b22bc532903c6aea2581",
+    "oscar/customer/login_registration.html": "98b6566578a290272d841c544c0f30a9dd51b5045a121270d2f1374f4c8812c8",
+}
+
+
+@pytest.mark.parametrize("name", COPIED)
+def test_oscars_template_is_still_the_one_that_was_copied(name: str) -> None:
+    upstream = Path(oscar.__file__).parent / "templates" / name
+    digest = sha256(upstream.read_bytes()).hexdigest()
+    assert digest == COPIED[name], (
+        f"Oscar has changed {name}. Copy its `content` block into oscar_crosschannel/templates/{name} "
+        "between `if is_on` and `else`, put `crosschannel_consent` before the submit button again, look "
+        f"at the page, and write {digest} here."
+    )
+
+
+@pytest.mark.parametrize("name", [*COPIED, "oscar/checkout/preview.html"])
+def test_our_template_is_found_before_oscars(name: str) -> None:
+    assert "oscar_crosschannel" in str(get_template(name).origin)  # type: ignore[attr-defined]
+
+
+def test_a_store_may_put_the_tag_into_its_own_template() -> None:
+    template = engines["django"].from_string("{% load crosschannel_tags %}{% crosschannel_consent %}")
+    assert template.render({}).strip() == ""  # without a request there is nobody to ask

@@ -1,0 +1,692 @@
+"""Agreeing, confirming, withdrawing: what counts as a yes, and that a stop always counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from oscar_crosschannel import After, Blueprint, On, send
+from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.rulings import Reason
+from oscar_crosschannel.models import (
+    Consent,
+    ConsentEvent,
+    ConsentText,
+    ContactPoint,
+    InboxEvent,
+    Message,
+    Suppression,
+)
+from oscar_crosschannel.models.consents import AppendOnlyError, MissingProof
+from oscar_crosschannel.services import consents, contacts, evidence, suppressions
+from tests.factories import NOON, owe, registered
+from tests.services.shoppers import (
+    ANN,
+    OTHER_PHONE,
+    PHONE,
+    TOPICS,
+    answer,
+    guest,
+    member,
+    permitted,
+    tick,
+)
+
+pytestmark = pytest.mark.django_db
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+@registered
+class RevokedFlow(Blueprint):
+    """Only here"""
+
+    topic = "basket_reminders"
+    start = On("test.revoke")
+    hello = send("email", at=After(hours=1))
+
+
+def asked(via: str) -> list[InboxEvent]:
+    return list(InboxEvent.objects.filter(name=f"consent.requested.{via}"))
+
+
+def request_of(channel: str = "email") -> int:
+    return ConsentEvent.objects.filter(channel=channel, action="request").latest("pk").pk
+
+
+def stop(channel: str, address: str, *topics: str, **details: Any) -> bool:
+    values = {"source": "page", "mechanism": "link", "now": NOON} | details
+    return consents.revoke(channel, address, topics=topics or None, **values)
+
+
+# it works: words
+
+
+@pytest.mark.rule(4)
+def test_changed_words_are_another_text_and_old_grants_keep_the_old_one(settings: Any) -> None:
+    tick(guest("ann@example.com"), "email", "ann@example.com")
+    settings.CROSSCHANNEL_BRAND = "Newbrook"
+    tick(guest("bob@example.com"), "email", "bob@example.com")
+    ann, bob = (
+        ConsentEvent.objects.filter(address=address, action="grant").first()
+        for address in ("ann@example.com", "bob@example.com")
+    )
+    assert ann is not None
+    assert bob is not None
+    assert ann.text is not None
+    assert bob.text is not None
+    assert "Quillbrook" in ann.text.words
+    assert "Newbrook" in bob.text.words
+
+
+def test_words_say_which_topics_they_permit() -> None:
+    assert consents.wording("email", "en").topics == TOPICS
+    assert consents.wording("email", "en").digest != consents.wording("email", "de").digest
+
+
+def test_showing_the_words_asks_no_database(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        consents.wording("sms", "en")
+
+
+def test_the_words_of_the_sms_box_carry_what_carriers_and_courts_expect() -> None:
+    words = consents.wording("sms", "en").words
+    for part in (
+        "Quillbrook",
+        "recurring automated",
+        "up to 4/month",
+        "Message and data rates may apply",
+        "Consent is not a condition of purchase",
+        "STOP",
+        "HELP",
+        "/terms/",
+        "/privacy/",
+    ):
+        assert part in words
+
+
+def test_words_that_name_no_topic_are_refused(settings: Any, tmp_path: Path) -> None:
+    own = tmp_path / "oscar_crosschannel" / "consent"
+    own.mkdir(parents=True)
+    (own / "email.txt").write_text("I agree to everything.")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    with pytest.raises(ImproperlyConfigured, match="topics:"):
+        consents.wording("email", "en")
+
+
+# it works: a ticked box
+
+
+@pytest.mark.rule(4)
+def test_a_ticked_box_becomes_a_grant_with_all_its_proof() -> None:
+    ann = guest(country="US")
+    tick(ann, "email", "Ann@Example.com", order_number="100017")
+    event = ConsentEvent.objects.get(topic="weekly_deals")
+    assert event.text is not None
+    assert (event.contact, event.point) == (ann, ContactPoint.objects.get(address=ANN))
+    assert (event.channel, event.address_given, event.address) == ("email", "Ann@Example.com", ANN)
+    assert (event.action, event.basis, event.jurisdiction) == ("grant", "express", "US")
+    assert (event.source, event.mechanism, event.default_state) == ("gateway", "checkbox", "unticked")
+    assert (event.page_url, event.ip) == ("https://shop.example/checkout/", "203.0.113.7")
+    assert (event.user_agent, event.session, event.order_number) == ("Firefox", "5e55", "100017")
+    assert (event.text.language, event.text.topics) == ("en", list(TOPICS))
+    assert event.text.words == consents.wording("email", "en").words
+    assert (event.actor, event.brand, event.at) == ("customer", "Quillbrook", NOON)
+    assert permitted(ann, "email") == set(TOPICS)
+
+
+@pytest.mark.rule(2)
+def test_a_yes_to_email_permits_no_texts_and_only_the_topics_its_words_name() -> None:
+    ann = guest()
+    contacts.set_point(ann, "sms", PHONE, source="order", now=NOON)
+    tick(ann, "email", ANN)
+    assert permitted(ann, "email") == set(TOPICS)
+    assert permitted(ann, "sms") == set()
+
+
+@pytest.mark.rule(2)
+def test_a_yes_to_texts_permits_no_email() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + MINUTE)
+    assert permitted(ann, "sms") == set(TOPICS)
+    assert permitted(ann, "email") == set()
+
+
+@pytest.mark.rule(3)
+def test_an_empty_box_is_remembered_and_grants_nothing() -> None:
+    ann = member()
+    tick(ann, "email", ANN, given=False, signed_in=True)
+    tick(ann, "sms", "", given=False, signed_in=True)
+    assert not Consent.objects.exists()
+    assert {event.action for event in ConsentEvent.objects.all()} == {"decline"}
+    assert ann.user_id is not None
+    assert consents.has_decided(ann.user_id) == {"email", "sms"}
+
+
+@pytest.mark.rule(3)
+def test_an_empty_box_withdraws_nothing() -> None:
+    ann = guest()
+    tick(ann, "email", ANN)
+    tick(ann, "email", ANN, given=False, at=NOON + DAY)
+    assert permitted(ann, "email") == set(TOPICS)
+
+
+def test_ticking_again_adds_nothing() -> None:
+    ann = guest()
+    tick(ann, "email", ANN)
+    tick(ann, "email", ANN, at=NOON + DAY)
+    assert ConsentEvent.objects.count() == len(TOPICS)
+
+
+def test_whether_somebody_decided_costs_one_query(django_assert_num_queries: Any) -> None:
+    before = guest()
+    tick(before, "email", ANN)
+    ann = member("other@example.com")
+    contacts.merge(ann, before, now=NOON)
+    assert ann.user_id is not None
+    with django_assert_num_queries(1):
+        assert consents.has_decided(ann.user_id) == {"email"}
+    with django_assert_num_queries(1):
+        assert consents.has_decided(987_654) == set()
+
+
+def test_an_agreement_given_elsewhere_is_stored_with_its_words() -> None:
+    ann = guest()
+    consents.grant(
+        ann,
+        "email",
+        ["weekly_deals"],
+        source="trade_fair",
+        words="Write to me.",
+        now=NOON,
+        actor="clerk",
+        ip="::ffff:203.0.113.7",
+    )
+    event = ConsentEvent.objects.get()
+    assert event.text is not None
+    assert (event.text.words, event.actor, event.ip) == ("Write to me.", "clerk", "203.0.113.7")
+    assert permitted(ann, "email") == {"weekly_deals"}
+
+
+def test_a_grant_with_an_end_says_when() -> None:
+    ann = guest()
+    end = NOON + 730 * DAY
+    consents.grant(
+        ann,
+        "email",
+        ["weekly_deals"],
+        source="order",
+        words="Similar goods.",
+        now=NOON,
+        basis=ConsentEvent.Basis.IMPLIED,
+        expires_at=end,
+    )
+    assert Consent.objects.get().until == end
+
+
+# it works: confirmation
+
+
+@pytest.mark.rule(8)
+def test_texts_from_a_web_form_wait_for_the_owner_of_the_phone() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    assert permitted(ann, "sms") == set()
+    assert {(row.answer, row.until) for row in Consent.objects.all()} == {("pending", NOON + DAY)}
+    (event,) = asked("sms")
+    assert event.subjects == {"consent_request": request_of("sms")}
+    assert contacts.owner_of("consent_request", request_of("sms")) == ann
+
+
+@pytest.mark.rule(8, 9)
+def test_yes_to_a_pending_request_is_a_grant_with_both_proofs() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    assert consents.confirm_reply(PHONE, body="Yes!", provider_id="SM42", now=NOON + HOUR)
+    event = ConsentEvent.objects.get(action="grant", topic="basket_reminders")
+    assert (event.mechanism, event.verbatim, event.provider_id) == ("reply", "Yes!", "SM42")
+    assert (event.request_id, event.page_url) == (request_of("sms"), "https://shop.example/checkout/")
+    assert event.basis == "express_written"
+    assert permitted(ann, "sms") == set(TOPICS)
+    assert ContactPoint.objects.get(address=PHONE).verified_at == NOON + HOUR
+
+
+@pytest.mark.rule(8)
+def test_an_open_request_is_not_asked_twice() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    tick(ann, "sms", PHONE, at=NOON + HOUR)
+    assert len(asked("sms")) == 1
+    tick(ann, "sms", PHONE, at=NOON + DAY + HOUR)
+    assert len(asked("sms")) == 2
+
+
+@pytest.mark.rule(8)
+def test_a_number_given_by_two_people_is_texted_once_and_one_yes_answers_both() -> None:
+    ann, typo = guest("ann@example.com"), guest("amn@example.com")
+    for contact in (typo, ann):
+        tick(contact, "sms", PHONE)
+    assert len(asked("sms")) == 1
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + MINUTE)
+    assert permitted(ann, "sms") == permitted(typo, "sms") == set(TOPICS)
+
+
+def test_a_request_that_is_over_when_it_is_worked_off_is_not_asked() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE, at=NOON, now=NOON + 2 * DAY)
+    assert asked("sms") == []
+    assert not Consent.objects.exists()
+
+
+def test_a_confirmation_wakes_the_message_that_waited_for_it() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    message = owe(ann, RevokedFlow, "waiting", due=NOON + DAY)
+    message.reason = Reason.AWAITING_OPT_IN
+    message.save()
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + HOUR)
+    message.refresh_from_db()
+    assert message.due_at == NOON + HOUR
+
+
+@pytest.mark.rule(8)
+def test_email_asks_back_where_the_shop_or_the_country_wants_it(settings: Any) -> None:
+    tick(guest("uwe@example.com", country="DE"), "email", "uwe@example.com")
+    assert len(asked("email")) == 1
+    settings.CROSSCHANNEL_DOUBLE_OPT_IN = {"sms": True, "email": True}
+    tick(guest("ann@example.com", country="US"), "email", "ann@example.com")
+    assert len(asked("email")) == 2
+    assert not Consent.objects.filter(answer="granted").exists()
+
+
+@pytest.mark.rule(8)
+def test_the_link_of_the_email_confirms_once() -> None:
+    ann = guest(country="DE")
+    tick(ann, "email", ANN)
+    for _ in range(2):
+        assert consents.confirm_link(request_of(), now=NOON + DAY, ip="203.0.113.9", user_agent="Safari")
+    assert permitted(ann, "email") == set(TOPICS)
+    event = ConsentEvent.objects.get(action="grant", topic="weekly_deals")
+    assert (event.mechanism, event.ip, event.user_agent) == ("link", "203.0.113.9", "Safari")
+
+
+# it works: guests who give the email of an account
+
+
+@pytest.mark.rule(8)
+def test_a_guest_under_the_email_of_an_account_can_only_ask() -> None:
+    ann = member()
+    tick(guest(), "email", ANN)
+    assert permitted(ann, "email") == set()
+    assert len(asked("email")) == 1
+    assert consents.confirm_link(request_of(), now=NOON + HOUR)
+    assert permitted(ann, "email") == set(TOPICS)
+
+
+def test_the_owner_who_is_signed_in_need_not_be_asked() -> None:
+    ann = member()
+    tick(ann, "email", ANN, signed_in=True)
+    assert permitted(ann, "email") == set(TOPICS)
+    assert asked("email") == []
+
+
+@pytest.mark.rule(8, 12)
+def test_a_phone_given_under_somebody_elses_account_is_not_theirs_until_they_say_so() -> None:
+    ann = member()
+    tick(guest(), "sms", PHONE)
+    assert not ann.points.filter(channel="sms").exists()
+    assert asked("sms") == []
+    # the stranger owns the phone, but not the mailbox
+    assert not consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + MINUTE)
+
+    assert consents.confirm_link(request_of("sms"), now=NOON + HOUR)
+    assert permitted(ann, "sms") == set()
+    assert len(asked("sms")) == 1
+    assert consents.confirm_reply(PHONE, body="YES", provider_id="SM2", now=NOON + 2 * HOUR)
+    assert permitted(ann, "sms") == set(TOPICS)
+
+
+def test_a_guest_cannot_take_over_the_phone_that_another_guest_agreed_with() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON)
+    tick(ann, "sms", OTHER_PHONE)
+    assert not consents.confirm_reply(OTHER_PHONE, body="YES", provider_id="SM2", now=NOON + MINUTE)
+    assert permitted(ann, "sms") == set(TOPICS)
+
+
+def test_an_empty_box_of_a_stranger_is_no_answer_of_the_account() -> None:
+    ann = member()
+    tick(guest(), "email", ANN, given=False)
+    assert ann.user_id is not None
+    assert consents.has_decided(ann.user_id) == set()
+
+
+def test_an_address_that_is_not_the_guests_own_is_ignored() -> None:
+    tick(guest(), "email", "mallory@example.com")
+    assert not ConsentEvent.objects.exists()
+    assert not ContactPoint.objects.filter(address="mallory@example.com").exists()
+
+
+# it works: stops
+
+
+@pytest.mark.rule(19, 22)
+def test_stopping_one_topic_leaves_the_others() -> None:
+    ann = guest()
+    tick(ann, "email", ANN)
+    assert stop("email", "ANN@example.com", "weekly_deals", message_id=5)
+    assert permitted(ann, "email") == {"basket_reminders"}
+    event = ConsentEvent.objects.get(action="revoke")
+    assert (event.topic, event.message_id, event.address) == ("weekly_deals", 5, ANN)
+    assert suppressions.in_force("email", ANN) is None
+
+
+@pytest.mark.rule(19, 26)
+@pytest.mark.parametrize(
+    ("channel", "address", "scope"), [("sms", PHONE, "everything"), ("email", ANN, "marketing")]
+)
+def test_stopping_everything_also_suppresses_the_address(channel: str, address: str, scope: str) -> None:
+    ann = guest()
+    consents.grant(ann, channel, TOPICS, source="test", words="Yes.", address=address, now=NOON)
+    assert stop(channel, address)
+    assert permitted(ann, channel) == set()
+    row = suppressions.in_force(channel, address)
+    assert row is not None
+    assert (row.cause, row.scope, row.digest) == ("revoked", scope, contacts.digest(channel, address))
+
+
+@pytest.mark.rule(19)
+def test_a_stop_counts_for_everybody_who_uses_the_number() -> None:
+    people = [guest(f"{name}@example.com") for name in "ab"]
+    for contact in people:
+        consents.grant(contact, "sms", TOPICS, source="test", words="Yes.", address=PHONE, now=NOON)
+    stop("sms", PHONE)
+    assert [permitted(contact, "sms") for contact in people] == [set(), set()]
+
+
+@pytest.mark.rule(19)
+def test_a_stop_takes_back_what_is_claimed_on_its_channel() -> None:
+    ann = guest()
+    tick(ann, "email", ANN)
+    contacts.set_point(ann, "sms", PHONE, source="order", now=NOON)
+    claims = {}
+    for channel in ("email", "sms"):
+        message = owe(ann, RevokedFlow, f"by {channel}", due=NOON)
+        message.state, message.channel, message.token = State.CLAIMED, channel, uuid4()
+        message.attempted_at, message.lease_until = NOON, NOON + MINUTE
+        message.save()
+        claims[channel] = message
+    stop("email", ANN, "basket_reminders")
+    for message in claims.values():
+        message.refresh_from_db()
+    assert (claims["email"].state, claims["email"].token, claims["email"].attempted_at) == (
+        State.PLANNED,
+        None,
+        None,
+    )
+    assert claims["sms"].state == State.CLAIMED
+
+
+def test_a_stop_from_an_unknown_number_is_remembered() -> None:
+    assert stop("sms", PHONE)
+    assert suppressions.in_force("sms", PHONE) is not None
+    assert ConsentEvent.objects.get().contact is None
+
+
+def test_a_number_that_cannot_be_texted_can_still_say_stop() -> None:
+    assert stop("sms", "72345")
+    assert suppressions.in_force("sms", "72345") is not None
+
+
+@pytest.mark.rule(42)
+def test_stopping_twice_is_stopping_once() -> None:
+    ann = guest()
+    tick(ann, "email", ANN)
+    assert stop("email", ANN, "weekly_deals")
+    assert not stop("email", ANN, "weekly_deals")
+    assert stop("email", ANN)
+    assert not stop("email", ANN)
+    assert not stop("email", ANN, "basket_reminders")
+    assert ConsentEvent.objects.filter(action="revoke").count() == 2
+
+
+# it refuses
+
+
+@pytest.mark.rule(9)
+def test_yes_without_a_request_is_no_consent() -> None:
+    ann = guest()
+    contacts.set_point(ann, "sms", PHONE, source="order", now=NOON)
+    assert not consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON)
+    assert not ConsentEvent.objects.exists()
+
+
+@pytest.mark.rule(9)
+def test_yes_after_the_request_expired_is_no_consent() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    assert not consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + DAY)
+    assert permitted(ann, "sms") == set()
+
+
+@pytest.mark.rule(9)
+def test_yes_from_another_number_is_no_consent() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    assert not consents.confirm_reply(OTHER_PHONE, body="YES", provider_id="SM1", now=NOON)
+    assert permitted(ann, "sms") == set()
+
+
+@pytest.mark.rule(8)
+def test_an_old_or_unknown_link_confirms_nothing() -> None:
+    ann = guest(country="DE")
+    tick(ann, "email", ANN)
+    assert not consents.confirm_link(request_of(), now=NOON + 7 * DAY)
+    assert not consents.confirm_link(987_654, now=NOON)
+    assert permitted(ann, "email") == set()
+
+
+def test_a_stop_overtakes_a_request() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    stop("sms", PHONE)
+    assert not consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + MINUTE)
+    assert permitted(ann, "sms") == set()
+
+
+@pytest.mark.rule(26)
+def test_an_address_that_once_said_stop_must_say_yes_itself() -> None:
+    ann = member()
+    tick(ann, "email", ANN, signed_in=True)
+    stop("email", ANN)
+    tick(ann, "email", ANN, signed_in=True, at=NOON + HOUR)
+    assert permitted(ann, "email") == set()
+    assert suppressions.in_force("email", ANN) is not None
+    assert consents.confirm_link(request_of(), now=NOON + 2 * HOUR)
+    assert permitted(ann, "email") == set(TOPICS)
+    assert suppressions.in_force("email", ANN) is None
+
+
+@pytest.mark.rule(26)
+def test_a_confirmation_does_not_lift_a_bounce() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    consents.suppress(
+        "sms", PHONE, cause=Suppression.Cause.INVALID, scope=Suppression.Scope.EVERYTHING, now=NOON
+    )
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + MINUTE)
+    assert suppressions.in_force("sms", PHONE) is not None
+
+
+@pytest.mark.rule(26)
+def test_the_graver_cause_of_a_suppression_stays() -> None:
+    cause, scope = Suppression.Cause, Suppression.Scope
+    consents.suppress("email", ANN, cause=cause.COMPLAINT, scope=scope.MARKETING, now=NOON)
+    consents.suppress("email", ANN, cause=cause.HARD_BOUNCE, scope=scope.EVERYTHING, now=NOON)
+    row = Suppression.objects.get()
+    assert (row.cause, row.scope) == ("complaint", "everything")
+
+
+@pytest.mark.rule(15)
+def test_an_address_can_be_suppressed_by_its_digest_alone() -> None:
+    digest = contacts.digest("email", ANN)
+    consents.suppress_digest(
+        "email", digest, cause=Suppression.Cause.MANUAL, scope=Suppression.Scope.EVERYTHING, now=NOON
+    )
+    assert suppressions.in_force("email", "Ann@example.com") is not None
+
+
+@pytest.mark.rule(4)
+@pytest.mark.parametrize("missing", ["text", "source", "at", "address", "mechanism"])
+def test_a_grant_that_could_not_be_proven_is_not_stored(missing: str) -> None:
+    ann = guest()
+    tick(ann, "email", ANN)
+    event = ConsentEvent.objects.filter(action="grant").latest("pk")
+    event.pk, event._state.adding = None, True
+    nothing = {"text": None, "at": None}.get(missing, "")
+    setattr(event, missing, nothing)
+    with pytest.raises(MissingProof, match=missing):
+        event.save()
+
+
+@pytest.mark.rule(4)
+def test_a_grant_at_a_time_without_a_zone_is_not_stored() -> None:
+    ann = guest()
+    tick(ann, "email", ANN)
+    event = ConsentEvent.objects.filter(action="grant").latest("pk")
+    event.pk, event._state.adding, event.at = None, True, NOON.replace(tzinfo=None)
+    with pytest.raises(MissingProof, match="at"):
+        event.save()
+
+
+@pytest.mark.rule(4)
+@pytest.mark.parametrize("change", [{"words": ""}, {"source": ""}, {"address": "ann@"}])
+def test_an_agreement_from_elsewhere_needs_its_proof_too(change: dict[str, str]) -> None:
+    values: dict[str, Any] = {"words": "Yes.", "source": "fair", "address": ANN} | change
+    with pytest.raises(MissingProof):
+        consents.grant(guest(), "email", TOPICS, now=NOON, **values)
+    assert not ConsentEvent.objects.exists()
+
+
+@pytest.mark.rule(4)
+@pytest.mark.parametrize("change", [{"text": "0" * 64}, {"text": ""}, {"language": "../../etc"}])
+def test_a_box_whose_words_nobody_knows_is_not_taken(change: dict[str, str]) -> None:
+    shown = replace(answer("email", ANN), **change)
+    consents.take_answer(guest(), shown, signed_in=False, at=NOON, now=NOON)
+    assert not ConsentEvent.objects.exists()
+
+
+def test_the_words_of_one_channel_permit_nothing_on_another() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    tick(ann, "email", ANN, text=consents.wording("sms", "en").digest)
+    assert permitted(ann, "email") == set()
+
+
+def test_a_ticked_box_without_a_number_that_can_be_texted_is_not_taken() -> None:
+    ann = guest()
+    tick(ann, "sms", "+18005550123")
+    assert not ConsentEvent.objects.exists()
+
+
+@pytest.mark.rule(6)
+def test_the_ledger_can_only_grow() -> None:
+    tick(guest(), "email", ANN)
+    event, text = ConsentEvent.objects.latest("pk"), ConsentText.objects.get()
+    for forbidden in (
+        event.save,
+        event.delete,
+        text.save,
+        text.delete,
+        ConsentEvent.objects.all().delete,
+        lambda: ConsentEvent.objects.update(action="grant"),
+        lambda: ConsentEvent.objects.bulk_update([event], ["action"]),
+        lambda: ConsentText.objects.update(words="I agree to everything."),
+    ):
+        with pytest.raises(AppendOnlyError):
+            forbidden()
+
+
+# it survives
+
+
+@pytest.mark.rule(6)
+def test_a_row_changed_behind_our_back_shows() -> None:
+    tick(guest(), "email", ANN)
+    stop("email", ANN)
+    assert evidence.altered("email", ANN) == []
+    first = ConsentEvent.objects.earliest("pk")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {ConsentEvent._meta.db_table} SET source = 'elsewhere' WHERE id = %s", [first.pk]
+        )
+    assert evidence.altered("email", ANN) == [first.pk]
+
+
+@pytest.mark.rule(6)
+def test_a_row_removed_behind_our_back_shows() -> None:
+    tick(guest(), "email", ANN)
+    stop("email", ANN, "weekly_deals")
+    stop("email", ANN)
+    gone, after = ConsentEvent.objects.filter(action="revoke").order_by("pk")
+    Consent.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {ConsentEvent._meta.db_table} WHERE id = %s", [gone.pk])
+    assert evidence.altered("email", ANN) == [after.pk]
+
+
+def test_what_browsers_send_does_not_break_the_ledger() -> None:
+    tick(guest(), "email", ANN, user_agent="\x00" * 5000, page_url="x" * 5000, ip="not an address")
+    event = ConsentEvent.objects.latest("pk")
+    assert (event.user_agent, event.ip, len(event.page_url)) == ("", None, 500)
+    assert evidence.altered("email", ANN) == []
+
+
+def test_an_unproven_import_grants_nothing() -> None:
+    ann = guest()
+    evidence.append(
+        ConsentEvent(
+            contact=ann,
+            point=ann.points.get(),
+            channel="email",
+            address=ANN,
+            address_given=ANN,
+            topic="weekly_deals",
+            action="grant",
+            basis=ConsentEvent.Basis.UNPROVEN,
+            source="import",
+            mechanism="import",
+            actor="staff",
+            brand="Quillbrook",
+            at=NOON,
+        )
+    )
+    assert not Consent.objects.exists()
+
+
+def test_taking_an_answer_for_a_contact_that_has_decided_is_cheap() -> None:
+    ann = guest()
+    tick(ann, "email", ANN)
+    with CaptureQueriesContext(connection) as queries:
+        tick(ann, "email", ANN)
+    assert len(queries) <= 6
+
+
+def test_messages_of_other_people_are_left_alone() -> None:
+    guest("ann@example.com")
+    bob = guest("bob@example.com")
+    message = owe(bob, RevokedFlow, "his", due=NOON)
+    message.state, message.channel, message.token = State.CLAIMED, "email", uuid4()
+    message.save()
+    stop("email", "ann@example.com")
+    assert Message.objects.get().state == State.CLAIMED

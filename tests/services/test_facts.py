@@ -1,0 +1,138 @@
+"""Rows become what policies may know: four statements for a batch, whatever its size."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from oscar_crosschannel.core.facts import Answer, Block, Facts
+from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.policies import DEFAULT_CAPS
+from oscar_crosschannel.models import Consent, Contact, ContactPoint, Message, Suppression
+from oscar_crosschannel.services import facts
+from oscar_crosschannel.services.plans import load_plans
+from tests.factories import LONG_AGO, NOON, make_contacts, owe
+from tests.services.stage import Letter, Notice
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+def gather(people: Collection[Contact]) -> dict[int, Facts]:
+    return facts.gather(people, load_plans(), now=NOON, closed={})
+
+
+def sent(person: Contact, at: datetime, **changes: Any) -> Message:
+    message = owe(person, Letter, f"intent {at}", due=at)
+    point = person.points.get(channel="email")
+    message.state, message.attempted_at, message.channel = State.SENT, at, "email"
+    message.address_digest = point.digest
+    for name, value in changes.items():
+        setattr(message, name, value)
+    message.save()
+    return message
+
+
+@pytest.fixture
+def person() -> Contact:
+    return make_contacts(1)[0]
+
+
+# It works.
+
+
+def test_four_statements_for_one_and_for_many() -> None:
+    plans = load_plans()
+    counts = []
+    for people in (make_contacts(1), make_contacts(60)):
+        for each in people:
+            sent(each, NOON - HOUR)
+        with CaptureQueriesContext(connection) as queries:
+            facts.gather(people, plans, now=NOON, closed={})
+        counts.append(len(queries))
+    assert counts == [4, 4]
+
+
+def test_a_point_in_use_comes_with_its_consents(person: Contact) -> None:
+    known = gather([person])[person.pk]
+    assert set(known.points) == {"email", "sms"}
+    assert known.points["email"].consents["basket_reminders"].answer is Answer.GRANTED
+    assert known.hours["sms"].zones == ("America/New_York",)
+    assert known.caps == DEFAULT_CAPS
+
+
+def test_what_was_sent_within_the_longest_window_counts(person: Contact) -> None:
+    sent(person, NOON - timedelta(days=29))
+    sent(person, NOON - timedelta(days=31))
+    assert [each.at for each in gather([person])[person.pk].sent] == [NOON - timedelta(days=29)]
+
+
+@pytest.mark.rule(37)
+@pytest.mark.parametrize("state", [State.CLAIMED, State.SENDING, State.UNKNOWN, State.SENT])
+def test_what_may_have_gone_out_counts_in_every_state(person: Contact, state: State) -> None:
+    sent(person, NOON - HOUR, state=state)
+    assert len(gather([person])[person.pk].sent) == 1
+
+
+@pytest.mark.rule(37)
+def test_what_went_to_the_same_address_for_another_contact_counts_for_the_law(person: Contact) -> None:
+    (twin,) = make_contacts(1)
+    shared = person.points.get(channel="email")
+    ContactPoint.objects.filter(contact=twin, channel="email").update(address=shared.address, digest=shared.digest)
+    sent(twin, NOON - HOUR)
+    (other,) = gather([person])[person.pk].sent
+    assert (other.same_contact, other.digest) == (False, shared.digest)
+
+
+def test_what_is_due_soon_reserves_its_slot(person: Contact) -> None:
+    soon, far = owe(person, Letter, "soon", due=NOON + HOUR), owe(person, Letter, "far", due=NOON + 30 * HOUR)
+    Message.objects.bulk_create([soon, far, owe(person, Notice, "order", due=NOON + HOUR)])
+    assert [each.intent for each in gather([person])[person.pk].reserved] == ["soon"]
+
+
+def test_a_projects_caps_replace_the_default_ones(person: Contact, settings: Any) -> None:
+    settings.CROSSCHANNEL_CAPS = [{"name": "one a year", "most": 1, "window": timedelta(days=365), "channels": ["sms"]}]
+    (cap,) = gather([person])[person.pk].caps
+    assert (cap.window, cap.channels) == (timedelta(days=365), frozenset({"sms"}))
+
+
+# It refuses.
+
+
+def test_an_address_no_longer_in_use_is_not_known(person: Contact) -> None:
+    person.points.filter(channel="sms").update(current=False)
+    assert set(gather([person])[person.pk].points) == {"email"}
+
+
+def test_a_block_counts_on_its_channel_only_and_until_it_is_lifted(person: Contact) -> None:
+    digest = person.points.get(channel="email").digest
+    row = Suppression.objects.create(channel="email", digest=digest, cause="manual", scope="marketing", since=NOON)
+    assert gather([person])[person.pk].points["email"].blocked is Block.MARKETING
+    assert gather([person])[person.pk].points["sms"].blocked is None
+    row.lifted_at = NOON
+    row.save()
+    assert gather([person])[person.pk].points["email"].blocked is None
+
+
+def test_one_persons_facts_are_not_anothers(person: Contact) -> None:
+    (other,) = make_contacts(1)
+    sent(person, NOON - HOUR)
+    Consent.objects.filter(point__contact=person).update(answer=Answer.REVOKED)
+    known = gather([person, other])[other.pk]
+    assert known.sent == ()
+    assert known.points["email"].consents["basket_reminders"].answer is Answer.GRANTED
+
+
+# It survives.
+
+
+def test_somebody_without_any_address_is_judged_too() -> None:
+    nobody = Contact.objects.create(created_at=LONG_AGO)
+    known = gather([nobody])[nobody.pk]
+    assert (known.points, known.sent, known.reserved) == ({}, (), ())

@@ -1,0 +1,270 @@
+"""T1: due messages of many people are decided together, claimed, moved or dropped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from oscar_crosschannel import After, Blueprint, On, send
+from oscar_crosschannel.core.facts import Candidate, Facts
+from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.rulings import Allow, Reason, Ruling
+from oscar_crosschannel.models import Contact, Enrolment, Flow, FlowStep, Message
+from oscar_crosschannel.models.messages import Lane
+from oscar_crosschannel.services import judging
+from oscar_crosschannel.services.dispatch import tick
+from oscar_crosschannel.services.plans import load_plans
+from tests.factories import NOON, enrol_all, make_contacts, owe, registered
+from tests.services.stage import Coupon, Either, Letter, Letters, Notice, Pair, Text, Wires, write_words
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stage")]
+
+#: Noon in New York.
+AFTERNOON = NOON + timedelta(hours=4)
+#: Four in the morning in New York.
+NIGHT = datetime(2026, 3, 10, 8, 0, tzinfo=UTC)
+OPENS = datetime(2026, 3, 10, 13, 0, tzinfo=UTC)
+CLOSES = datetime(2026, 3, 11, 0, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@registered
+class Loud(Blueprint):
+    """One text of a more important flow"""
+
+    topic = "basket_reminders"
+    start = On("loud.began")
+    priority = 5
+
+    only = send("sms", at=After(hours=1), expires=After(hours=20))
+
+
+def judge(now: datetime, lane: int = Lane.FLOW) -> judging.Batch:
+    return judging.judge(lane, load_plans(), now=now, closed={})
+
+
+def due(people: list[Contact], blueprint: type[Blueprint], now: datetime) -> list[Message]:
+    """Each person in the flow, with a first message due at `now`."""
+    enrol_all(people, blueprint, anchor=now - HOUR)
+    return list(Message.objects.filter(flow__key=blueprint.key, contact__in=people).order_by("id"))
+
+
+def fresh(message: Message) -> Message:
+    message.refresh_from_db()
+    return message
+
+
+# It works.
+
+
+def test_a_claim_names_channel_address_lease_and_the_reasons() -> None:
+    (message,) = due(make_contacts(1), Letter, AFTERNOON)
+    batch = judge(AFTERNOON)
+    assert [claim.message.pk for claim in batch.claims] == [message.pk]
+    point = message.contact.points.get(channel="email")
+    assert batch.claims[0].address == point.address
+    fresh(message)
+    assert (message.state, message.channel, message.point, message.address_digest) == (
+        State.CLAIMED, "email", point, point.digest,
+    )  # fmt: skip
+    assert (message.token, message.attempted_at) == (batch.token, AFTERNOON)
+    assert message.lease_until == AFTERNOON + timedelta(minutes=5)
+    assert message.decision is not None
+
+
+def test_only_what_is_due_is_judged() -> None:
+    due(make_contacts(2), Letter, AFTERNOON + timedelta(seconds=1))
+    assert judge(AFTERNOON).judged == 0
+
+
+def test_one_lane_at_a_time() -> None:
+    due(make_contacts(1), Notice, AFTERNOON)
+    assert judge(AFTERNOON, Lane.FLOW).judged == 0
+    assert judge(AFTERNOON, Lane.URGENT).judged == 1
+
+
+@pytest.mark.rule(37)
+def test_messages_of_one_contact_are_judged_together_the_more_important_first() -> None:
+    (person,) = make_contacts(1)
+    (later,) = due([person], Text, AFTERNOON - HOUR)  # due first, but of less importance
+    (loud,) = due([person], Loud, AFTERNOON)
+    batch = judge(AFTERNOON)
+    assert batch.judged == 2
+    assert [claim.message.pk for claim in batch.claims] == [loud.pk]
+    assert (fresh(later).state, later.reason) == (State.DROPPED, Reason.CAPPED)  # no room before it expires
+
+
+@pytest.mark.rule(77)
+@pytest.mark.rule(37)
+def test_caps_hold_inside_one_batch() -> None:
+    (person,) = make_contacts(1)
+    Message.objects.bulk_create(owe(person, Letter, f"news {n}", due=AFTERNOON) for n in range(20))
+    assert len(judge(AFTERNOON).claims) == 1  # 16 hours between two emails
+
+
+@pytest.mark.rule(32)
+def test_a_text_for_the_night_waits_for_the_morning() -> None:
+    (message,) = due(make_contacts(1), Text, NIGHT)
+    assert judge(NIGHT).claims == ()
+    assert (fresh(message).state, message.reason) == (State.PLANNED, Reason.OUTSIDE_HOURS)
+    assert OPENS <= message.due_at < OPENS + timedelta(minutes=30)
+
+
+@pytest.mark.rule(32)
+def test_the_morning_does_not_begin_with_everything_at_once() -> None:
+    messages = due(make_contacts(40), Text, NIGHT)
+    judge(NIGHT)
+    moments = sorted(fresh(message).due_at for message in messages)
+    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    assert max(gaps) < timedelta(minutes=3)
+    assert moments[-1] - moments[0] > timedelta(minutes=20)
+
+
+@pytest.mark.rule(33)
+def test_the_channel_is_told_how_long_the_text_may_take(sms: Wires) -> None:
+    write_words(Text)
+    due(make_contacts(1), Text, AFTERNOON)
+    tick(AFTERNOON)
+    assert [outbound.valid_until for outbound in sms.calls] == [CLOSES]
+
+
+@pytest.mark.rule(33)
+def test_a_message_that_expires_before_the_hours_end_is_valid_until_then(sms: Wires) -> None:
+    write_words(Text)
+    due(make_contacts(1), Text, AFTERNOON)
+    ends = AFTERNOON + HOUR
+    Message.objects.update(expires_at=ends)
+    tick(AFTERNOON)
+    assert [outbound.valid_until for outbound in sms.calls] == [ends]
+
+
+def test_the_version_of_the_flow_that_decides_is_recorded() -> None:
+    (message,) = due(make_contacts(1), Letter, AFTERNOON)
+    Flow.objects.filter(key=Letter.key).update(version=7)
+    judge(AFTERNOON)
+    assert fresh(message).flow_version == 7
+
+
+def test_a_step_that_carries_a_code_since_yesterday_counts_as_one() -> None:
+    (message,) = due(make_contacts(1), Coupon, AFTERNOON)
+    Message.objects.update(voucher=False)  # planned before the step carried one
+    judge(AFTERNOON)
+    assert fresh(message).voucher
+
+
+# It refuses.
+
+
+def test_a_flow_that_is_off_sends_nothing_and_says_why() -> None:
+    (message,) = due(make_contacts(1), Letter, AFTERNOON)
+    Flow.objects.filter(key=Letter.key).update(enabled=False)
+    judge(AFTERNOON)
+    assert (fresh(message).state, message.reason) == (State.DROPPED, Reason.FLOW_OFF)
+
+
+def test_a_step_that_was_removed_is_skipped_and_the_run_goes_on() -> None:
+    (first,) = due(make_contacts(1), Pair, AFTERNOON)
+    FlowStep.objects.create(flow=first.flow, key="first", removed_at=AFTERNOON)
+    judge(AFTERNOON)
+    assert (fresh(first).state, first.reason) == (State.DROPPED, Reason.STEP_REMOVED)
+    assert Message.objects.get(step_key="second").state == State.PLANNED
+
+
+def test_a_flow_that_nobody_registers_any_more_ends_its_runs() -> None:
+    (message,) = due(make_contacts(1), Letter, AFTERNOON)
+    gone = Flow.objects.create(key="of_last_year")
+    Message.objects.update(flow=gone)
+    judge(AFTERNOON)
+    run = Enrolment.objects.get()
+    assert (fresh(message).reason, run.state, run.end_reason) == (
+        Reason.FLOW_OFF, Enrolment.State.ENDED, Reason.FLOW_OFF,
+    )  # fmt: skip
+
+
+def test_the_arm_that_gets_nothing_gets_nothing() -> None:
+    (message,) = due(make_contacts(1), Pair, AFTERNOON)
+    Enrolment.objects.update(held_out=True)
+    judge(AFTERNOON)
+    assert (fresh(message).state, message.reason) == (State.DROPPED, Reason.HELD_OUT)
+    assert Message.objects.get(step_key="second").state == State.PLANNED
+
+
+def test_a_message_of_a_run_that_has_ended_is_dropped_and_plans_no_other() -> None:
+    (message,) = due(make_contacts(1), Pair, AFTERNOON)
+    Enrolment.objects.update(state=Enrolment.State.ENDED)
+    judge(AFTERNOON)
+    assert (fresh(message).state, message.reason) == (State.DROPPED, Reason.NOT_WANTED)
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.rule(77)
+def test_after_three_days_of_silence_nothing_stale_goes_and_no_cap_breaks(email: Letters, sms: Wires) -> None:
+    write_words(Pair, Letter)
+    people = make_contacts(5)
+    stale = due(people, Pair, AFTERNOON)
+    Message.objects.bulk_create(
+        owe(person, Letter, f"{n}", due=AFTERNOON + n * HOUR) for person in people for n in range(30)
+    )
+    Message.objects.filter(intent__in=map(str, range(30))).update(expires_at=AFTERNOON + timedelta(days=9))
+    tick(AFTERNOON + timedelta(days=3))
+    assert {fresh(message).reason for message in stale} == {Reason.EXPIRED}
+    assert {message.reason for message in Message.objects.filter(step_key="second")} == {Reason.EXPIRED}
+    assert not Enrolment.objects.filter(state=Enrolment.State.ACTIVE).exists()
+    assert sms.calls == []
+    assert sorted(email.reached) == sorted(f"person{person.pk}@example.com" for person in people)
+
+
+# It survives.
+
+
+def test_the_spread_of_the_morning_makes_nobody_miss_the_last_minute(sms: Wires) -> None:
+    write_words(Text)
+    messages = due(make_contacts(30), Text, NIGHT)
+    Message.objects.update(expires_at=OPENS + timedelta(minutes=6))
+    judge(NIGHT)
+    for message in messages:
+        assert fresh(message).due_at <= OPENS + timedelta(minutes=3)
+    tick(OPENS + timedelta(minutes=4))
+    assert len(sms.calls) == 30
+
+
+class Brittle:
+    """A project's policy that cannot cope with one person."""
+
+    bad: int
+
+    def __call__(self, candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
+        if candidate.contact_id == self.bad:
+            raise LookupError("what a strange person")
+        return Allow()
+
+
+brittle = Brittle()
+
+
+def test_a_policy_that_raises_for_one_person_holds_up_nobody_else(email: Letters, settings: Any) -> None:
+    settings.CROSSCHANNEL_POLICIES = ["tests.services.test_judging.brittle"]
+    write_words(Letter)
+    messages = due(make_contacts(3), Letter, AFTERNOON)
+    brittle.bad = messages[0].contact_id
+    assert tick(AFTERNOON).failed == []
+    assert [fresh(message).state for message in messages] == [State.PLANNED, State.SENT, State.SENT]
+    assert messages[0].reason == Reason.CONTEXT_ERROR
+    brittle.bad = 0  # the project mends it
+    tick(messages[0].due_at)
+    assert fresh(messages[0]).state == State.SENT
+
+
+def test_a_claimed_message_cannot_be_claimed_again() -> None:
+    due(make_contacts(3), Letter, AFTERNOON)
+    assert len(judge(AFTERNOON).claims) == 3
+    assert judge(AFTERNOON + HOUR).judged == 0
+
+
+def test_a_channel_of_choice_comes_first() -> None:
+    (message,) = due(make_contacts(1), Either, AFTERNOON)
+    Contact.objects.update(primary_channel="email")
+    (claim,) = judge(AFTERNOON).claims
+    assert claim.channel == "email"

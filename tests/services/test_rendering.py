@@ -1,0 +1,120 @@
+"""Words: the merchant's row if there is one, else the flow's file, in the person's language."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.template import TemplateDoesNotExist, TemplateSyntaxError
+from django.test.utils import CaptureQueriesContext
+
+from oscar_crosschannel.models import Copy, Flow
+from oscar_crosschannel.services.plans import load_plans
+from oscar_crosschannel.services.rendering import CopyKey, load_copies, render
+from tests.services.stage import Letter
+
+pytestmark = pytest.mark.django_db
+
+PARTS = frozenset({"subject", "text", "html"})
+
+
+@pytest.fixture
+def flow() -> Flow:
+    load_plans()
+    return Flow.objects.get(key=Letter.key)
+
+
+@pytest.fixture
+def files(tmp_path: Path, settings: Any) -> Path:
+    """Where the files of the step are; Django finds them there."""
+    templates = deepcopy(settings.TEMPLATES)
+    templates[0]["DIRS"] = [tmp_path]
+    settings.TEMPLATES = templates
+    home = tmp_path / "oscar_crosschannel" / "messages" / "letter" / "only"
+    home.mkdir(parents=True)
+    return home
+
+
+def key(flow: Flow, channel: str = "email", language: str = "en") -> CopyKey:
+    return CopyKey(flow.pk, flow.key, "only", channel, language)
+
+
+def words(flow: Flow, **changes: Any) -> Copy:
+    return Copy.objects.create(**{"flow": flow, "step_key": "only", "channel": "email", "language": "en", **changes})
+
+
+# It works.
+
+
+def test_files_are_the_words_when_nobody_wrote_others(flow: Flow, files: Path) -> None:
+    (files / "subject.txt").write_text("Hello {{ name }}\n")
+    (files / "email.txt").write_text("A & B for {{ name }}\n")
+    (files / "email.html").write_text("<p>{{ name }}</p>")
+    said = render(key(flow), None, PARTS, {"name": "O'Hara & Sons"})
+    assert said == {
+        "subject": "Hello O'Hara & Sons",
+        "text": "A & B for O'Hara & Sons",
+        "html": "<p>O&#x27;Hara &amp; Sons</p>",
+    }
+
+
+def test_a_row_replaces_a_file_part_by_part(flow: Flow, files: Path) -> None:
+    (files / "subject.txt").write_text("from the file")
+    (files / "email.txt").write_text("from the file")
+    row = words(flow, subject="{{ name }}, look", text=None, html="")
+    assert render(key(flow), row, PARTS, {"name": "A & B"}) == {
+        "subject": "A & B, look", "text": "from the file", "html": "",
+    }  # fmt: skip
+
+
+def test_a_row_in_the_language_of_the_region_comes_before_the_base(flow: Flow) -> None:
+    base, swiss = words(flow, language="de", text="a"), words(flow, language="de-ch", text="b")
+    wanted = [key(flow, language=language) for language in ("de", "de-ch", "de-at", "fr")]
+    assert load_copies(wanted) == {wanted[0]: base, wanted[1]: swiss, wanted[2]: base}
+
+
+def test_dates_and_phrases_speak_the_persons_language(flow: Flow) -> None:
+    row = words(flow, language="de", text="{{ day|date:'F' }}")
+    assert render(key(flow, language="de"), row, {"text"}, {"day": date(2026, 3, 1)}) == {"text": "März"}
+
+
+def test_the_words_of_a_chunk_cost_one_statement(flow: Flow) -> None:
+    for channel in ("email", "sms"):
+        for language in ("en", "de", "fr"):
+            words(flow, channel=channel, language=language, text="x")
+    wanted = [key(flow, channel, language) for channel in ("email", "sms") for language in ("en", "de", "fr", "it")]
+    with CaptureQueriesContext(connection) as queries:
+        found = load_copies(wanted)
+    assert (len(found), len(queries)) == (6, 1)
+
+
+# It refuses.
+
+
+def test_html_escapes_what_people_typed_also_in_a_row(flow: Flow) -> None:
+    row = words(flow, html="<p>{{ name }}</p>")
+    assert render(key(flow), row, {"html"}, {"name": "<script>"}) == {"html": "<p>&lt;script&gt;</p>"}
+
+
+@pytest.mark.parametrize("attack", ["{% load static %}", "{% include 'oscar/base.html' %}", "{% extends 'x' %}"])
+def test_a_row_reaches_no_library_and_no_file(flow: Flow, attack: str) -> None:
+    with pytest.raises((TemplateSyntaxError, TemplateDoesNotExist)):
+        render(key(flow), words(flow, text=attack), {"text"}, {})
+
+
+def test_a_missing_text_is_an_error_and_a_missing_html_is_none(flow: Flow, files: Path) -> None:
+    (files / "subject.txt").write_text("Hello")
+    assert render(key(flow), None, {"subject", "html"}, {}) == {"subject": "Hello", "html": ""}
+    with pytest.raises(TemplateDoesNotExist):
+        render(key(flow), None, {"text"}, {})
+
+
+# It survives.
+
+
+def test_a_variable_nobody_gave_is_empty(flow: Flow) -> None:
+    assert render(key(flow), words(flow, text="[{{ nothing.at.all }}]"), {"text"}, {}) == {"text": "[]"}

@@ -1,0 +1,145 @@
+"""Between hand-over and record: each call is made in time, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.outbound import Receipt, SenderBroken
+from oscar_crosschannel.models import Attempt, Message
+from oscar_crosschannel.models.messages import Lane
+from oscar_crosschannel.services import dispatch, judging
+from oscar_crosschannel.services.dispatch import tick
+from oscar_crosschannel.services.handover import hand_over
+from oscar_crosschannel.services.plans import load_plans
+from oscar_crosschannel.services.recording import Result, record
+from oscar_crosschannel.services.sending import send
+from tests.factories import NOON, enrol_all, make_contacts
+from tests.services.stage import Letter, Letters, Notice, Text, Wires, write_words
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stage")]
+
+#: Noon in New York, and eight in the evening.
+AFTERNOON = NOON + timedelta(hours=4)
+CLOSES = NOON + timedelta(hours=12)
+HOUR = timedelta(hours=1)
+
+
+class Strides:
+    """A clock that moves on by `stride` whenever it is asked."""
+
+    def __init__(self, now: datetime, stride: timedelta) -> None:
+        self.now, self.stride = now, stride
+
+    def __call__(self) -> datetime:
+        now, self.now = self.now, self.now + self.stride
+        return now
+
+
+def handed_over(count: int, blueprint: Any, now: datetime, lane: int = Lane.FLOW) -> tuple[Any, judging.Batch]:
+    """`count` messages of a flow, handed over at `now`."""
+    write_words(blueprint)
+    enrol_all(make_contacts(count), blueprint, anchor=now - HOUR)
+    batch = judging.judge(lane, load_plans(), now=now, closed={})
+    return hand_over(batch.claims, batch.token, now=now).handed, batch
+
+
+def kinds(results: Iterator[Result]) -> list[str]:
+    return [type(result.outcome).__name__ for result in results]
+
+
+# It works.
+
+
+def test_one_call_for_each_message(email: Letters) -> None:
+    handed, _ = handed_over(5, Letter, AFTERNOON)
+    clock = Strides(AFTERNOON, timedelta(seconds=1))
+    assert kinds(send(handed, clock=clock, deadline=AFTERNOON + HOUR)) == ["Receipt"] * 5
+    assert len(set(email.reached)) == 5
+
+
+# It refuses.
+
+
+def test_past_the_deadline_no_call_begins_and_the_rest_is_given_back(email: Letters) -> None:
+    handed, batch = handed_over(5, Letter, AFTERNOON)
+    clock = Strides(AFTERNOON, timedelta(seconds=1))
+    results = list(send(handed, clock=clock, deadline=AFTERNOON + timedelta(seconds=2)))
+    assert kinds(iter(results)) == ["Receipt", "Receipt", "NoneType", "NoneType", "NoneType"]
+    assert len(email.calls) == 2
+    record(results, batch.token, now=AFTERNOON)
+    given_back = Message.objects.filter(state=State.PLANNED)
+    assert given_back.count() == 3
+    assert {(m.calls, m.returns, m.attempted_at, m.due_at, m.first_call_at) for m in given_back} == {
+        (0, 0, None, AFTERNOON, None)
+    }
+
+
+@pytest.mark.rule(32)
+@pytest.mark.rule(33)
+def test_a_text_whose_turn_comes_in_the_last_minutes_is_given_back(sms: Wires) -> None:
+    evening = CLOSES - timedelta(minutes=6)
+    handed, batch = handed_over(3, Text, evening)
+    clock = Strides(evening, timedelta(seconds=50))
+    results = list(send(handed, clock=clock, deadline=evening + HOUR))
+    assert kinds(iter(results)) == ["Receipt", "Receipt", "NoneType"]
+    record(results, batch.token, now=evening)
+    judging.judge(Lane.FLOW, load_plans(), now=CLOSES, closed={})
+    assert Message.objects.get(state=State.PLANNED).due_at > CLOSES + 12 * HOUR
+
+
+def test_a_message_whose_turn_comes_after_it_expired_is_given_back(email: Letters) -> None:
+    write_words(Letter)
+    enrol_all(make_contacts(2), Letter, anchor=AFTERNOON - HOUR)
+    Message.objects.update(expires_at=AFTERNOON + timedelta(seconds=1))
+    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    handed = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
+    clock = Strides(AFTERNOON, timedelta(seconds=2))
+    assert kinds(send(handed, clock=clock, deadline=AFTERNOON + HOUR)) == ["Receipt", "NoneType"]
+
+
+@pytest.mark.rule(56)
+def test_once_the_sender_is_broken_the_rest_of_the_chunk_is_given_back(email: Letters) -> None:
+    handed, _ = handed_over(5, Notice, AFTERNOON, Lane.URGENT)
+    email.fail(SenderBroken("wrong password"))
+    clock = Strides(AFTERNOON, timedelta(0))
+    assert kinds(send(handed, clock=clock, deadline=AFTERNOON + HOUR)) == ["SenderBroken"] + ["NoneType"] * 4
+
+
+# It survives.
+
+
+def test_a_tick_that_runs_out_of_time_gives_everything_back_and_the_next_goes_on(
+    email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow provider: 20 seconds for each call, and nobody is blamed for it."""
+    write_words(Notice)
+    enrol_all(make_contacts(12), Notice, anchor=AFTERNOON - HOUR)
+    late = timedelta(0)
+
+    class Slowly:
+        def __init__(self, now: datetime) -> None:
+            self.now = now
+
+        def __call__(self) -> datetime:
+            return self.now + late
+
+    def answer(outbound: Any) -> Receipt:
+        nonlocal late
+        late += timedelta(seconds=20)
+        return Receipt(provider="post")
+
+    monkeypatch.setattr(dispatch, "Clock", Slowly)
+    email.answer = answer
+    tick(AFTERNOON)
+    assert len(email.calls) == 6  # two minutes
+    rest = Message.objects.filter(state=State.PLANNED)
+    assert {(message.returns, message.calls) for message in rest} == {(0, 0)}
+    late = timedelta(0)
+    tick(AFTERNOON + timedelta(minutes=3))
+    assert len(set(email.reached)) == 12
+    assert not Attempt.objects.exclude(message__state=State.SENT).exists()

@@ -1,0 +1,188 @@
+"""Exclusive codes: one for each message, born with its hand-over, within the day's budget, dead when not sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from oscar.core.loading import get_model
+
+from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.outbound import NotSent, Refused, SenderBroken, UnknownOutcome
+from oscar_crosschannel.core.rulings import Reason
+from oscar_crosschannel.models import Contact, FlowStep, Message, VoucherBudget, VoucherGrant
+from oscar_crosschannel.models.messages import Lane
+from oscar_crosschannel.services import judging
+from oscar_crosschannel.services.dispatch import tick
+from oscar_crosschannel.services.handover import hand_over
+from oscar_crosschannel.services.plans import load_plans
+from tests.factories import NOON, enrol_all, make_contacts, owe
+from tests.services.stage import Coupon, Letters, make_offer, write_words
+
+Voucher = get_model("voucher", "Voucher")
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stage")]
+
+AFTERNOON = NOON + timedelta(hours=4)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def offer() -> Any:
+    return make_offer()
+
+
+def enter(count: int) -> list[Contact]:
+    people = make_contacts(count)
+    write_words(Coupon, text="{{ voucher.code }}")
+    enrol_all(people, Coupon, anchor=AFTERNOON - HOUR)
+    return people
+
+
+# It works.
+
+
+def test_everybody_gets_a_code_of_their_own_and_it_is_valid(offer: Any, email: Letters) -> None:
+    enter(3)
+    tick(AFTERNOON)
+    told = {outbound.content.text for outbound in email.calls}
+    vouchers = Voucher.objects.filter(code__in=told)
+    assert len(told) == vouchers.count() == 3
+    for voucher in vouchers:
+        assert voucher.usage == Voucher.SINGLE_USE
+        assert list(voucher.offers.all()) == [offer]
+        assert voucher.is_active(AFTERNOON + timedelta(hours=71))
+        assert not voucher.is_active(AFTERNOON + timedelta(hours=73))
+
+
+def test_a_step_may_name_another_offer(offer: Any, email: Letters) -> None:
+    other = make_offer("Half off")
+    load_plans()
+    enter(1)
+    FlowStep.objects.create(flow=Message.objects.get().flow, key="only", offer=other)
+    tick(AFTERNOON)
+    assert list(Voucher.objects.get().offers.all()) == [other]
+
+
+def test_another_try_says_the_same_code(offer: Any, email: Letters) -> None:
+    email.fail(NotSent("busy"))
+    enter(1)
+    tick(AFTERNOON)
+    email.work()
+    tick(Message.objects.get().due_at)
+    assert len(email.calls) == 2
+    assert {outbound.content.text for outbound in email.calls} == {Voucher.objects.get().code}
+
+
+# It refuses.
+
+
+def test_one_code_for_a_contact_in_thirty_days(offer: Any, email: Letters, settings: Any) -> None:
+    settings.CROSSCHANNEL_CAPS = []
+    (person,) = enter(1)
+    Message.objects.bulk_create(
+        owe(person, Coupon, intent, due=AFTERNOON + timedelta(days=days)) for intent, days in (("x", 29), ("y", 31))
+    )
+    for days in (0, 29, 31):
+        tick(AFTERNOON + timedelta(days=days))
+    assert Message.objects.get(intent="x").reason == Reason.VOUCHER_TOO_SOON
+    assert Message.objects.get(intent="y").state == State.SENT
+    assert len(email.calls) == Voucher.objects.count() == 2
+
+
+def test_the_days_budget_is_not_overdrawn_and_the_rest_says_why(
+    offer: Any, email: Letters, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_VOUCHER_DAILY_BUDGET = 7
+    settings.CROSSCHANNEL_CHUNK = 5
+    enter(20)
+    tick(AFTERNOON)
+    assert len(email.calls) == Voucher.objects.count() == 7
+    assert VoucherBudget.objects.get().issued == 7
+    rest = Message.objects.filter(state=State.DROPPED)
+    assert set(rest.values_list("reason", flat=True)) == {Reason.VOUCHER_UNAVAILABLE}
+    assert rest.count() == 13
+
+
+def test_the_next_day_has_a_budget_of_its_own(offer: Any, email: Letters, settings: Any) -> None:
+    settings.CROSSCHANNEL_VOUCHER_DAILY_BUDGET = 1
+    people = enter(2)
+    tick(AFTERNOON)
+    Message.objects.bulk_create([owe(people[1], Coupon, "x", due=AFTERNOON + timedelta(days=1))])
+    tick(AFTERNOON + timedelta(days=1))
+    assert len(email.calls) == 2
+
+
+def test_without_an_offer_nothing_goes_out_and_no_budget_is_spent(email: Letters) -> None:
+    enter(3)
+    tick(AFTERNOON)
+    assert email.calls == []
+    assert set(Message.objects.values_list("reason", flat=True)) == {Reason.VOUCHER_UNAVAILABLE}
+    assert VoucherBudget.objects.get().issued == 0
+
+
+# It survives.
+
+
+def test_a_definite_refusal_makes_the_code_unusable(offer: Any, email: Letters) -> None:
+    email.fail(Refused("no such mailbox"))
+    enter(1)
+    tick(AFTERNOON)
+    assert not Voucher.objects.get().is_active(AFTERNOON + HOUR)
+    assert VoucherGrant.objects.get().withdrawn_at is not None
+
+
+def test_a_code_in_doubt_stays_usable(offer: Any, email: Letters) -> None:
+    email.fail(UnknownOutcome("time-out"))
+    enter(1)
+    tick(AFTERNOON)
+    assert Voucher.objects.get().is_active(AFTERNOON + HOUR)
+
+
+def test_a_message_that_was_tried_and_then_dropped_takes_its_code_along(offer: Any, email: Letters) -> None:
+    email.fail(NotSent("busy"))
+    enter(1)
+    tick(AFTERNOON)
+    assert Voucher.objects.get().is_active(AFTERNOON + HOUR)
+    tick(AFTERNOON + timedelta(days=2))
+    assert Message.objects.get().reason == Reason.EXPIRED
+    assert not Voucher.objects.get().is_active(AFTERNOON + HOUR)
+
+
+def test_a_code_that_ran_out_while_the_sender_was_broken_is_not_sent(
+    offer: Any, email: Letters, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_VOUCHER_VALID_FOR = timedelta(hours=2)
+    email.fail(SenderBroken("wrong password"))
+    enter(1)
+    tick(AFTERNOON)
+    email.work()
+    tick(AFTERNOON + 3 * HOUR)
+    assert len(email.calls) == 1
+    assert Message.objects.get().reason == Reason.VOUCHER_UNAVAILABLE
+
+
+def test_a_hand_over_that_fails_leaves_no_code(offer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter(2)
+    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr("oscar_crosschannel.services.handover.uuid4", fail)
+    with pytest.raises(OSError):
+        hand_over(batch.claims, batch.token, now=AFTERNOON)
+    assert (Voucher.objects.count(), VoucherGrant.objects.count(), VoucherBudget.objects.count()) == (0, 0, 0)
+
+
+def test_asking_twice_for_one_message_gives_one_code(offer: Any) -> None:
+    enter(1)
+    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    (once,) = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
+    Message.objects.update(state=State.CLAIMED)
+    (twice,) = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
+    assert once.grant is not None
+    assert twice.grant is not None
+    assert once.grant.code == twice.grant.code
+    assert Voucher.objects.count() == 1
