@@ -19,7 +19,9 @@ def publish(event: Event) -> None:
     inbox.publish(event, now=timezone.now())
 
 
-def contact_for(*, user_id: int | None = None, email: str = "", phone: str = "", **details: str) -> Contact | None:
+def contact_for(
+    *, user_id: int | None = None, email: str = "", phone: str = "", **details: str
+) -> Contact | None:
     """The contact of an account or an email address, made if there is none.
 
     `details`: name, language, country, region. `phone` becomes the contact's number unless
@@ -43,13 +45,17 @@ def enrol(contact: Contact, flow: str, event: Event) -> None:
         enrolments.enrol(contact, planned, event, now=timezone.now())
 
 
-def grant(contact: Contact, channel: str, topics: Sequence[str], *, source: str, words: str, **proof: Any) -> None:
+def grant(
+    contact: Contact, channel: str, topics: Sequence[str], *, source: str, words: str, **proof: Any
+) -> None:
     """Record that a contact agreed, with the words shown. Raises ValueError when proof is missing."""
     with transaction.atomic():
         consents.grant(contact, channel, topics, source=source, words=words, now=timezone.now(), **proof)
 
 
-def revoke(channel: str, address: str, *, topics: Sequence[str] | None = None, source: str = "api", **proof: Any) -> None:
+def revoke(
+    channel: str, address: str, *, topics: Sequence[str] | None = None, source: str = "api", **proof: Any
+) -> None:
     """Record that a person withdrew; None means everything on the channel. Applies at once."""
     with transaction.atomic():
         consents.revoke(

@@ -145,17 +145,16 @@ settings = Settings()
 #: The project's flows; `oscar_crosschannel.register` adds to it.
 flows = Registry()
 
-_shop: Shop | None = None
+_bound: dict[str, Shop] = {}
 
 
 def bind_shop(shop: Shop) -> None:
     """Tell the services which shop they work for. Called once, in `AppConfig.ready`."""
-    global _shop
-    _shop = shop
+    _bound["shop"] = shop
 
 
 def shop() -> Shop:
-    """The bound shop."""
-    if _shop is None:
+    """The bound shop. Raises RuntimeError before the app is ready."""
+    if "shop" not in _bound:
         raise RuntimeError("No shop is bound: is oscar_crosschannel in INSTALLED_APPS?")
-    return _shop
+    return _bound["shop"]

@@ -28,7 +28,8 @@ class _Travel:
         self.lock = threading.Lock()
         # A number, not a datetime: with an aware datetime the process would change its TZ too.
         self.traveller = time_machine.travel(_real_time(), tick=True).start()
-        time.time()  # the traveller starts to tick when it is first read
+        time.time()  # the traveller starts to tick when it is first read: a little late, on a busy machine
+        self.traveller.shift(max(_real_time() - time.time() for _ in range(5)))
 
     def follow(self, offset: float) -> None:
         with self.lock:

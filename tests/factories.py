@@ -44,7 +44,14 @@ def make_contacts(
 def grant_all(points: Iterable[ContactPoint], topics: Sequence[str]) -> None:
     """Grant every topic on every point, with one event for all as proof."""
     text, _ = ConsentText.objects.get_or_create(
-        digest="test", defaults={"channel": "email", "language": "en", "words": "Yes.", "topics": [], "created_at": LONG_AGO}
+        digest="test",
+        defaults={
+            "channel": "email",
+            "language": "en",
+            "words": "Yes.",
+            "topics": [],
+            "created_at": LONG_AGO,
+        },
     )
     proof = ConsentEvent.objects.create(
         text=text, channel="email", address_given="-", address="-", action="grant", basis="express_written", source="test",
@@ -59,7 +66,9 @@ def grant_all(points: Iterable[ContactPoint], topics: Sequence[str]) -> None:
 
 def _point(contact: Contact, channel: str) -> ContactPoint:
     # 555-01xx numbers of New York run out; the last seven digits of the id make any number of them
-    address = f"person{contact.pk}@example.com" if channel == "email" else f"+1212{2_000_000 + contact.pk:07d}"
+    address = (
+        f"person{contact.pk}@example.com" if channel == "email" else f"+1212{2_000_000 + contact.pk:07d}"
+    )
     return ContactPoint(
         contact=contact,
         channel=channel,
@@ -76,7 +85,11 @@ def enrol_all(people: Iterable[Contact], blueprint: type[Blueprint], *, anchor: 
     planned = next(item for item in load_plans() if item.plan.key == blueprint.key)
     runs = Enrolment.objects.bulk_create(
         Enrolment(
-            contact=contact, flow_id=planned.flow_id, key=f"run:{contact.pk}", anchor_at=anchor, started_at=anchor
+            contact=contact,
+            flow_id=planned.flow_id,
+            key=f"run:{contact.pk}",
+            anchor_at=anchor,
+            started_at=anchor,
         )
         for contact in people
     )
@@ -84,7 +97,9 @@ def enrol_all(people: Iterable[Contact], blueprint: type[Blueprint], *, anchor: 
     return runs
 
 
-def owe(contact: Contact, blueprint: type[Blueprint], intent: str, *, due: datetime, lane: int = Lane.FLOW) -> Message:
+def owe(
+    contact: Contact, blueprint: type[Blueprint], intent: str, *, due: datetime, lane: int = Lane.FLOW
+) -> Message:
     """One planned message without an enrolment, as a campaign makes them."""
     planned = next(item for item in load_plans() if item.plan.key == blueprint.key)
     return Message(
@@ -108,7 +123,11 @@ def owe_thousands(
     """`count` planned messages in turn for `people`, a second apart from `due` on; PostgreSQL makes the rows itself."""
     model = owe(people[0], blueprint, "model", due=due, lane=lane)
     model.save()
-    own = {"contact_id": "(%s::bigint[])[1 + n %% %s]", "intent": "'thousands ' || n", "due_at": "due_at + n * interval '1 s'"}
+    own = {
+        "contact_id": "(%s::bigint[])[1 + n %% %s]",
+        "intent": "'thousands ' || n",
+        "due_at": "due_at + n * interval '1 s'",
+    }
     columns = [field.column for field in Message._meta.concrete_fields if not field.primary_key]
     values = [own.get(column, column) for column in columns]
     with connection.cursor() as cursor:

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.backends.dummy.base import DatabaseWrapper as OtherDatabase
 from django.test import override_settings
 from django.utils import timezone
+from psycopg import IsolationLevel
 
 from oscar_crosschannel import checks
 from sandbox import settings as sandbox
@@ -188,8 +189,6 @@ def test_sqlite_without_its_write_ahead_log_is_a_warning() -> None:
 
 @pytest.mark.postgresql
 def test_postgresql_set_to_another_isolation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from psycopg import IsolationLevel
-
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"isolation_level": IsolationLevel.SERIALIZABLE})
     assert list(found()) == ["E003"]
 

@@ -110,7 +110,11 @@ class ConsentEvent(AppendOnly):
         Contact, on_delete=models.DO_NOTHING, null=True, related_name="consent_events", db_constraint=False
     )
     point = models.ForeignKey(
-        ContactPoint, on_delete=models.DO_NOTHING, null=True, related_name="consent_events", db_constraint=False
+        ContactPoint,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        related_name="consent_events",
+        db_constraint=False,
     )
     channel = models.CharField(_("channel"), max_length=16)
     address_given = models.CharField(_("address as given"), max_length=254)
@@ -123,7 +127,9 @@ class ConsentEvent(AppendOnly):
     expires_at = models.DateTimeField(_("expires"), null=True)
     #: checkout, registration, keyword, form, page, one_click, admin, api, import, provider
     source = models.CharField(_("source"), max_length=32)
-    text = models.ForeignKey(ConsentText, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("words"))
+    text = models.ForeignKey(
+        ConsentText, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("words")
+    )
     #: how it was accepted: checkbox, keyword, reply, link, staff
     mechanism = models.CharField(_("how"), max_length=32)
     default_state = models.CharField(_("box before"), max_length=16, blank=True)
@@ -133,7 +139,9 @@ class ConsentEvent(AppendOnly):
     session = models.CharField(_("session"), max_length=64, blank=True)
     order_number = models.CharField(_("order"), max_length=128, blank=True)
     #: the request that a confirmation answers
-    request = models.ForeignKey("self", on_delete=models.DO_NOTHING, null=True, related_name="+", db_constraint=False)
+    request = models.ForeignKey(
+        "self", on_delete=models.DO_NOTHING, null=True, related_name="+", db_constraint=False
+    )
     #: provider's id of the message or event behind it
     provider_id = models.CharField(max_length=128, blank=True)
     #: message of ours behind it (an unsubscribe link, a confirmation)
@@ -182,7 +190,9 @@ class Consent(models.Model):
     #: end of an implied grant, or of a pending request
     until = models.DateTimeField(_("until"), null=True, blank=True)
     since = models.DateTimeField(_("since"))
-    event = models.ForeignKey(ConsentEvent, on_delete=models.PROTECT, related_name="+", verbose_name=_("because of"))
+    event = models.ForeignKey(
+        ConsentEvent, on_delete=models.PROTECT, related_name="+", verbose_name=_("because of")
+    )
 
     class Meta:
         verbose_name = _("consent")

@@ -35,7 +35,12 @@ class Contact(models.Model):
     #: the channel the person prefers; empty: no preference
     primary_channel = models.CharField(_("primary channel"), max_length=16, blank=True)
     merged_into = models.ForeignKey(
-        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("merged into")
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("merged into"),
     )
     created_at = models.DateTimeField(_("known since"))
 

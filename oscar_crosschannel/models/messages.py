@@ -52,7 +52,9 @@ class Message(models.Model):
     decision = models.JSONField(_("decision"), null=True, blank=True)
 
     channel = models.CharField(_("channel"), max_length=16, blank=True)
-    point = models.ForeignKey(ContactPoint, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    point = models.ForeignKey(
+        ContactPoint, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     address_digest = models.CharField(max_length=64, blank=True)
     #: channels whose provider refused for good
     excluded = models.JSONField(default=list, blank=True)
@@ -124,7 +126,9 @@ class Attempt(models.Model):
         verbose_name_plural = _("attempts")
         indexes = [
             # reconciliation looks for calls without an end
-            models.Index(fields=["status_at"], condition=Q(status__in=[0, 10, 20, 30]), name="cc_attempt_open")
+            models.Index(
+                fields=["status_at"], condition=Q(status__in=[0, 10, 20, 30]), name="cc_attempt_open"
+            )
         ]
 
     def __str__(self) -> str:

@@ -159,6 +159,9 @@ def merge(keep: Contact, gone: Contact, *, now: datetime) -> None:
         return
     locked = {contact.pk: contact for contact in lock([keep.pk, gone.pk])}
     keep_row, gone_row = locked[keep.pk], locked[gone.pk]
+    if keep_row.merged_into or gone_row.merged_into:  # by somebody else, a moment ago
+        merge(followed(keep_row), followed(gone_row), now=now)
+        return
     _end_runs(gone_row, now)
     _merge_points(keep_row, gone_row, now)
     Belonging.objects.filter(contact=gone_row).update(contact=keep_row)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -42,27 +43,28 @@ def fold_sms_status(event: Event, plans: Plans, *, now: datetime) -> None:
     data = event.data
     attempt = _find(SMS, data.get("uuid", ""), data.get("sid", ""))
     status = codes.status_of(data["status"], data.get("code", ""))
-    key = f"twilio:{event.key}"
-    if not _note(attempt, "twilio", key, data["status"], data.get("code", ""), event.occurred_at):
+    report = _Report("twilio", f"twilio:{event.key}", data["status"], data.get("code", ""), event.occurred_at)
+    if not _note(attempt, report):
         return
     if attempt is None or status is None:
         return
-    _apply(attempt, status, provider_id=data.get("sid", ""), code=data.get("code", ""), at=event.occurred_at, plans=plans)
+    _apply(attempt, status, provider_id=data.get("sid", ""), code=report.code, at=event.occurred_at)
 
 
 def fold_email_event(event: Event, plans: Plans, *, now: datetime) -> None:
     """A tracking event of the email provider. `data`: see `web.tracking_events`."""
     data = event.data
     attempt = _find_email(data)
-    if not _note(attempt, data["esp"], event.key, data["event_type"], data.get("reject_reason") or "", event.occurred_at):
+    code = data.get("reject_reason") or ""
+    if not _note(attempt, _Report(data["esp"], event.key, data["event_type"], code, event.occurred_at)):
         return
     if attempt is None:
         return
     if (status := _EMAIL_STATUS.get(data["event_type"])) is not None:
-        _apply(attempt, status, provider_id=data.get("message_id") or "", code=data.get("reject_reason") or "", at=event.occurred_at, plans=plans)
+        _apply(attempt, status, provider_id=data.get("message_id") or "", code=code, at=event.occurred_at)
     effect = _email_effect(data)
     if effect is not None:
-        apply_effect(effect, EMAIL, data["recipient"], now=now, code=data.get("reject_reason") or "")
+        apply_effect(effect, EMAIL, data["recipient"], now=now, code=code)
 
 
 _EMAIL_STATUS = {
@@ -155,8 +157,8 @@ def _look_up(attempt: Attempt, now: datetime) -> None:
     Attempt.objects.filter(pk=attempt.pk).update(looked_up_at=now)
     if found:
         key = f"look-up:{attempt.uuid}:{found.status}"
-        _note(attempt, attempt.provider, key, found.status.name.lower(), found.code, now)
-        _apply(attempt, found.status, provider_id=found.provider_id, code=found.code, at=now, plans=None)
+        _note(attempt, _Report(attempt.provider, key, found.status.name.lower(), found.code, now))
+        _apply(attempt, found.status, provider_id=found.provider_id, code=found.code, at=now)
 
 
 def _find(channel_key: str, uuid: str, provider_id: str) -> Attempt | None:
@@ -185,17 +187,25 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _note(attempt: Attempt | None, provider: str, key: str, kind: str, code: str, at: datetime) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What a provider said, and the key that makes saying it again change nothing."""
+
+    provider: str
+    key: str
+    kind: str
+    code: str
+    at: datetime
+
+
+def _note(attempt: Attempt | None, report: _Report) -> bool:
     """Keep a report; False when it was kept before."""
-    _, created = DeliveryEvent.objects.get_or_create(
-        key=key, defaults={"attempt": attempt, "provider": provider, "kind": kind, "code": code, "at": at}
-    )
+    known = {"attempt": attempt, "provider": report.provider, "kind": report.kind, "code": report.code}
+    _, created = DeliveryEvent.objects.get_or_create(key=report.key, defaults={**known, "at": report.at})
     return created
 
 
-def _apply(
-    attempt: Attempt, status: Status, *, provider_id: str, code: str, at: datetime, plans: Plans | None
-) -> None:
+def _apply(attempt: Attempt, status: Status, *, provider_id: str, code: str, at: datetime) -> None:
     with transaction.atomic():
         locked = Attempt.objects.select_for_update(of=("self",), no_key=True).get(pk=attempt.pk)
         if not rises(Status(locked.status), status):

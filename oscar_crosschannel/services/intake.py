@@ -92,7 +92,8 @@ def _fold_next(plans: Plans, now: datetime) -> bool:
 
 
 def _set_back(row: InboxEvent, error: Exception, now: datetime) -> None:
-    logger.exception("folding event %s #%d failed", row.name, row.pk)
+    # the error's words may hold an address; the row keeps them, the log does not
+    logger.error("folding event %s #%d failed: %s", row.name, row.pk, type(error).__name__)
     tries = row.tries + 1
     InboxEvent.objects.filter(pk=row.pk, occurred_at=row.occurred_at).update(
         tries=tries,
@@ -109,7 +110,9 @@ def _handle(event: Event, plans: Plans, now: datetime) -> None:
     contact = _whose(event, now)
     if contact is not None:
         for answer in event.answers:
-            consents.take_answer(contact, answer, signed_in=event.user_id is not None, at=event.occurred_at, now=now)
+            consents.take_answer(
+                contact, answer, signed_in=event.user_id is not None, at=event.occurred_at, now=now
+            )
     _stop(event, contact, plans, now)
     if contact is not None:
         _start(event, contact, plans, now)

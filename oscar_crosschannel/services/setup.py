@@ -9,7 +9,12 @@ from .plans import ensure_flows
 #: key, name, description, purpose; merchants edit the words of the rows.
 TOPICS = (
     ("weekly_deals", "Weekly deals", "New things and offers, once or twice a week.", Purpose.MARKETING),
-    ("basket_reminders", "Basket reminders", "A nudge when something was left in the basket.", Purpose.MARKETING),
+    (
+        "basket_reminders",
+        "Basket reminders",
+        "A nudge when something was left in the basket.",
+        Purpose.MARKETING,
+    ),
     ("events", "Events", "Reminders of events booked in the shop.", Purpose.REQUESTED),
     ("order_updates", "Order updates", "What happens with an order.", Purpose.TRANSACTIONAL),
     ("service", "Service", "Confirmations of what was asked for on these pages.", Purpose.TRANSACTIONAL),
@@ -19,7 +24,10 @@ TOPICS = (
 def install() -> None:
     """Create what is missing."""
     Topic.objects.bulk_create(
-        [Topic(key=key, name=name, description=words, purpose=purpose) for key, name, words, purpose in TOPICS],
+        [
+            Topic(key=key, name=name, description=words, purpose=purpose)
+            for key, name, words, purpose in TOPICS
+        ],
         ignore_conflicts=True,
     )
     ensure_flows()

@@ -57,8 +57,8 @@ def ask(process: subprocess.Popen[str]) -> tuple[float, float, float]:
 def test_all_processes_see_the_same_moved_time(clock_file: Path) -> None:
     with witness(clock_file) as shop, witness(clock_file) as engine:
         for target in (datetime(2031, 5, 1, 12, tzinfo=UTC), datetime(2031, 5, 2, 13, tzinfo=UTC)):
-            clock.set_now(target)
             before = time.monotonic()
+            clock.set_now(target)
             seen = [*ask(shop)[:2], *ask(engine)[:2]]
             passed = time.monotonic() - before
             for now in seen:
@@ -68,10 +68,12 @@ def test_all_processes_see_the_same_moved_time(clock_file: Path) -> None:
 def test_the_moved_time_goes_on_ticking(clock_file: Path) -> None:
     clock.set_now(datetime(2031, 5, 1, tzinfo=UTC))
     with witness(clock_file) as shop:
-        first, _, started = ask(shop)
+        before = time.monotonic()
+        first = ask(shop)[0]
         time.sleep(0.05)
-        second, _, ended = ask(shop)
-    assert second - first == pytest.approx(ended - started, abs=0.01)
+        second = ask(shop)[0]
+        passed = time.monotonic() - before
+    assert 0.05 <= second - first <= passed
 
 
 def test_monotonic_time_is_never_moved(clock_file: Path) -> None:

@@ -225,6 +225,15 @@ def test_a_contact_that_was_merged_twice_is_still_found() -> None:
     assert guest("a@example.com") == people[2]
 
 
+def test_two_who_were_merged_already_do_not_end_up_in_each_other() -> None:
+    one, other = guest("one@example.com"), guest("other@example.com")
+    contacts.merge(one, other, now=NOON)
+    contacts.merge(other, one, now=NOON)
+    for contact in (one, other):
+        contact.refresh_from_db()
+        assert contacts.followed(contact) == one
+
+
 def test_merging_somebody_with_themselves_changes_nothing() -> None:
     ann = guest()
     contacts.merge(ann, ann, now=NOON)

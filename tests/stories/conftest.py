@@ -70,7 +70,9 @@ class World:
         return [
             message
             for message in mail.outbox
-            if address in message.to and "List-Unsubscribe" in message.extra_headers and about in message.subject
+            if address in message.to
+            and "List-Unsubscribe" in message.extra_headers
+            and about in message.subject
         ]
 
     def texts(self, number: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-import pytest
 from django.core import mail
 from oscar.core.loading import get_model
 
@@ -44,7 +43,8 @@ def test_an_email_after_an_hour_a_code_after_a_day_and_the_order_ends_it(world: 
     world.wait(hours=24)
     (code_text,) = world.offers(PHONE)
     code = CODE.search(code_text)
-    assert code and "STOP" in code_text
+    assert code
+    assert "STOP" in code_text
 
     link = re.search(r"https://testserver(/cc/l/\S+)", code_text)
     assert link

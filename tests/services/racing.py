@@ -1,0 +1,50 @@
+"""Two or more database sessions made to meet: a barrier, then a few milliseconds of chance."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+from typing import Any
+
+from django.db import connection
+
+#: Rounds of one race: enough to show every wrong variant, a few seconds long.
+ROUNDS = 120
+
+
+class Race:
+    """Threads that keep their database sessions from round to round."""
+
+    def __init__(self, runners: int) -> None:
+        self._pool = ThreadPoolExecutor(runners)
+        self._barrier = Barrier(runners)
+        self._chance = random.Random(7)
+
+    def together(self, *acts: Callable[[], Any], jitter: float = 0.02) -> list[Any]:
+        """Run one act per thread at once, each up to `jitter` seconds late; raises what any of them raises."""
+        futures = [self._pool.submit(self._run, act, self._chance.uniform(0, jitter)) for act in acts]
+        return [future.result(timeout=60) for future in futures]
+
+    def _run(self, act: Callable[[], Any], delay: float) -> Any:
+        self._barrier.wait(timeout=60)
+        time.sleep(delay)
+        return act()
+
+    def close(self) -> None:
+        count = self._barrier.parties
+        self.together(*[connection.close] * count, jitter=0)
+        self._pool.shutdown()
+
+
+@contextmanager
+def race(runners: int) -> Iterator[Race]:
+    """Threads for one test."""
+    contest = Race(runners)
+    try:
+        yield contest
+    finally:
+        contest.close()

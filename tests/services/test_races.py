@@ -1,0 +1,310 @@
+"""Forced races between workers and between workers and stops, on real sessions of PostgreSQL.
+
+What is promised: caps hold however many judge at once, nothing is handed over after a stop's commit,
+no run gets a message after it was stopped, and nobody ends in a deadlock (which would raise here).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import transaction
+
+from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.outbound import Receipt
+from oscar_crosschannel.core.rulings import Reason
+from oscar_crosschannel.models import Attempt, Contact, Enrolment, Message
+from oscar_crosschannel.models.messages import Lane
+from oscar_crosschannel.services import contacts, enrolments, judging, recall
+from oscar_crosschannel.services.dispatch import tick
+from oscar_crosschannel.services.handover import hand_over
+from oscar_crosschannel.services.judging import Claim
+from oscar_crosschannel.services.plans import load_plans
+from oscar_crosschannel.services.reaping import reap
+from oscar_crosschannel.services.recording import Result, record
+from tests.factories import NOON, enrol_all, make_contacts, owe
+from tests.services.racing import ROUNDS, race
+from tests.services.stage import Letter, Letters, Notice, Pair, write_words
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stage"), pytest.mark.slow]
+postgresql = pytest.mark.postgresql
+
+AFTERNOON = NOON + timedelta(hours=4)
+LATER = AFTERNOON + timedelta(minutes=6)  # the lease is over
+HOUR = timedelta(hours=1)
+OK = Receipt(provider="post")
+
+
+def judge(lane: int = Lane.FLOW) -> judging.Batch:
+    return judging.judge(lane, load_plans(), now=AFTERNOON, closed={})
+
+
+def claimed_run(people: Sequence[Contact]) -> judging.Batch:
+    """The first message of `Pair` of each of these people, claimed."""
+    enrol_all(people, Pair, anchor=AFTERNOON - HOUR)
+    batch = judge()
+    assert len(batch.claims) == len(people)
+    return batch
+
+
+def claimed_many(person: Contact, count: int) -> judging.Batch:
+    """Many claimed messages of one person, in no order."""
+    Message.objects.bulk_create(owe(person, Notice, f"{n}", due=AFTERNOON, lane=Lane.URGENT) for n in range(count))
+    batch = judge(Lane.URGENT)
+    assert len(batch.claims) == count
+    claims = list(batch.claims)
+    random.Random(person.pk).shuffle(claims)
+    return judging.Batch(batch.token, batch.judged, tuple(claims))
+
+
+def timed_hand_over(claims: Sequence[Claim], token: UUID) -> Callable[[], tuple[float, set[int]]]:
+    """Gives when it began, and the ids it handed over."""
+
+    def act() -> tuple[float, set[int]]:
+        began = time.monotonic()
+        return began, {item.claim.message.pk for item in hand_over(claims, token, now=AFTERNOON).handed}
+
+    return act
+
+
+def timed_stop(stop: Callable[[], Any]) -> Callable[[], float]:
+    """Gives when it was committed."""
+
+    def act() -> float:
+        with transaction.atomic():
+            stop()
+        return time.monotonic()
+
+    return act
+
+
+def stop_runs(person: Contact, flow_id: int) -> Callable[[], Any]:
+    def act() -> None:
+        contacts.lock([person.pk])
+        enrolments.stop([person.pk], [flow_id], reason=Reason.PURCHASED, now=AFTERNOON)
+
+    return act
+
+
+def recall_all(*people: Contact) -> Callable[[], Any]:
+    def act() -> None:
+        contacts.lock([person.pk for person in people])
+        recall.recall_contacts([person.pk for person in people], reason=Reason.OPTED_OUT, now=AFTERNOON)
+
+    return act
+
+
+# Caps
+
+
+@postgresql
+@pytest.mark.rule(37)
+def test_caps_hold_when_four_workers_judge_at_once(settings: Any) -> None:
+    settings.CROSSCHANNEL_JUDGE_BATCH = 40
+    for _ in range(4):
+        people = make_contacts(60, channels=["email"])
+        Message.objects.bulk_create(
+            owe(person, Letter, f"{n}", due=AFTERNOON) for n in range(10) for person in people
+        )
+
+        def work() -> None:
+            while judge().judged:
+                pass
+
+        with race(4) as contest:
+            for _ in range(3):  # an empty batch may only mean that others hold its contacts
+                contest.together(work, work, work, work, jitter=0.005)
+        while judge().judged:
+            pass
+        taken = Counter(Message.objects.filter(state=State.CLAIMED).values_list("contact_id", flat=True))
+        assert set(taken.values()) == {1}, "more than one email within 16 hours"
+        assert len(taken) == 60
+        Message.objects.all().delete()
+
+
+# Stops against the hand-over
+
+
+@postgresql
+@pytest.mark.rule(19)
+def test_nothing_is_handed_over_after_the_commit_of_a_stop() -> None:
+    flow_id = next(item.flow_id for item in load_plans() if item.plan.key == Pair.key)
+    late = handed_over = 0
+    with race(2) as contest:
+        for person in make_contacts(ROUNDS):
+            batch = claimed_run([person])
+            (began, handed), committed = contest.together(
+                timed_hand_over(batch.claims, batch.token), timed_stop(stop_runs(person, flow_id))
+            )
+            state = Message.objects.get(contact=person).state
+            assert state == (State.SENDING if handed else State.CANCELLED)
+            assert not (handed and began > committed)
+            late += began > committed
+            handed_over += bool(handed)
+    assert late, "the race never fell that way: it proves nothing"
+    assert handed_over, "the race never fell that way: it proves nothing"
+
+
+@postgresql
+@pytest.mark.rule(19)
+def test_a_stop_of_twenty_claimed_messages_and_their_hand_over_never_wait_for_each_other_in_a_circle() -> None:
+    halves = 0
+    with race(2) as contest:
+        for person in make_contacts(ROUNDS):
+            batch = claimed_many(person, 20)
+            (began, handed), committed = contest.together(
+                timed_hand_over(batch.claims, batch.token), timed_stop(recall_all(person)), jitter=0.004
+            )
+            mine = Message.objects.filter(contact=person)
+            assert set(mine.filter(state=State.SENDING).values_list("id", flat=True)) == handed
+            # the hand-over passes by what the stop holds; the stop takes back all that is left
+            assert mine.filter(state=State.CANCELLED).count() == 20 - len(handed)
+            assert not (handed and began > committed)
+            halves += bool(handed)
+    assert halves
+
+
+@postgresql
+@pytest.mark.rule(19)
+def test_an_orders_recall_takes_no_contact_lock_and_still_nothing_is_handed_over_afterwards() -> None:
+    outcomes = Counter[bool]()
+    with race(3) as contest:
+        for person in make_contacts(ROUNDS):
+            enrol_all([person], Pair, anchor=AFTERNOON - HOUR)
+            email = person.points.get(channel="email").address
+
+            def order(email: str = email) -> Any:
+                return recall.recall_purchased(user_id=None, email=email, phone="", now=AFTERNOON)
+
+            def work() -> set[int]:
+                batch = judge()
+                return timed_hand_over(batch.claims, batch.token)()[1]
+
+            one, two, _ = contest.together(work, work, timed_stop(order), jitter=0.015)
+            batch = judge()  # after the commit
+            assert hand_over(batch.claims, batch.token, now=AFTERNOON).handed == []
+            message = Message.objects.get(contact=person, step_key="first")
+            assert len(one) + len(two) <= 1
+            assert message.state == (State.SENDING if one or two else State.CANCELLED)
+            outcomes[bool(one or two)] += 1
+            Message.objects.all().delete()
+    assert set(outcomes) == {True, False}
+
+
+# Stops against the next step
+
+
+@postgresql
+def test_a_stopped_run_never_gets_a_next_message() -> None:
+    flow_id = next(item.flow_id for item in load_plans() if item.plan.key == Pair.key)
+    first_recorded = 0
+    with race(2) as contest:
+        for person in make_contacts(ROUNDS):
+            batch = claimed_run([person])
+            (item,) = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
+            result = Result(item.claim, item.attempt, OK)
+            contest.together(
+                lambda batch=batch, result=result: record([result], batch.token, now=AFTERNOON),
+                timed_stop(stop_runs(person, flow_id)),
+                jitter=0.01,
+            )
+            assert Enrolment.objects.get(contact=person).state == Enrolment.State.ENDED
+            left = Message.objects.filter(contact=person, step_key="second")
+            assert not left.filter(state=State.PLANNED).exists()
+            first_recorded += left.exists()
+    assert 0 < first_recorded < ROUNDS
+
+
+# Stops against stops, and against results
+
+
+@postgresql
+def test_two_recalls_of_the_same_people_in_opposite_order_both_end() -> None:
+    people = make_contacts(2)
+    one, other = people
+    with race(2) as contest:
+        for _ in range(ROUNDS // 2):
+            claimed_many(one, 10)
+            claimed_many(other, 10)
+
+            def without_locks(*group: Contact) -> Callable[[], float]:
+                def cancel() -> None:
+                    for person in group:
+                        recall.cancel(
+                            Message.objects.filter(contact__in=people).order_by(f"-contact_id", "-id"),
+                            reason=Reason.OPTED_OUT,
+                            now=AFTERNOON,
+                        )
+
+                return timed_stop(cancel)
+
+            contest.together(without_locks(one, other), without_locks(other, one), jitter=0.002)
+            assert set(Message.objects.values_list("state", flat=True)) == {State.CANCELLED}
+            Message.objects.all().delete()
+
+
+@postgresql
+def test_a_stop_and_the_record_of_what_was_refused_never_wait_for_each_other_in_a_circle() -> None:
+    """What the hand-over refused is still claimed: both the stop and the record write it."""
+    with race(2) as contest:
+        for person in make_contacts(ROUNDS):
+            batch = claimed_many(person, 20)
+            results = [Result(claim, None, Reason.CONTEXT_ERROR) for claim in batch.claims]
+            contest.together(
+                lambda batch=batch, results=results: record(results, batch.token, now=AFTERNOON),
+                timed_stop(recall_all(person)),
+                jitter=0.004,
+            )
+            states = set(Message.objects.filter(contact=person).values_list("state", flat=True))
+            assert states <= {State.DROPPED, State.CANCELLED}
+
+
+@postgresql
+@pytest.mark.rule(53)
+def test_a_frozen_worker_that_reports_while_it_is_reaped_is_heard() -> None:
+    plans = load_plans()
+    with race(2) as contest:
+        for _ in range(ROUNDS // 2):
+            batch = claimed_run(make_contacts(8))
+            handed = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
+            results = [Result(item.claim, item.attempt, OK) for item in reversed(handed)]
+            contest.together(
+                lambda batch=batch, results=results: record(results, batch.token, now=LATER),
+                lambda: reap(plans, now=LATER),
+                jitter=0.006,
+            )
+            reap(plans, now=LATER)
+            assert set(Message.objects.filter(step_key="first").values_list("state", flat=True)) == {State.SENT}
+            assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 8
+            Message.objects.all().delete()
+            Enrolment.objects.all().delete()
+
+
+# Everybody at once
+
+
+@pytest.mark.rule(51)
+@pytest.mark.rule(52)
+@pytest.mark.rule(76)
+def test_eight_workers_on_one_queue_send_each_message_once(email: Letters, settings: Any) -> None:
+    settings.CROSSCHANNEL_JUDGE_BATCH = 30
+    write_words(Pair, Notice)
+    people = make_contacts(160)
+    enrol_all(people[:80], Pair, anchor=AFTERNOON - HOUR)
+    enrol_all(people[80:], Notice, anchor=AFTERNOON - HOUR)
+    with race(8) as contest:
+        reports = contest.together(*[lambda: tick(AFTERNOON)] * 8, jitter=0.01)
+    tick(AFTERNOON)  # what each left because another held it
+    assert [report.failed for report in reports] == [[]] * 8
+    assert len(email.calls) == len(set(email.reached)) == 160
+    first = Message.objects.exclude(step_key="second")
+    assert set(first.values_list("state", flat=True)) == {State.SENT}
+    assert Attempt.objects.count() == 160
+    assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 80
