@@ -7,7 +7,7 @@ import re
 from django.db.models import Q, QuerySet
 
 from ..core.facts import EMAIL, SMS
-from ..models import Contact
+from ..models import Contact, ContactPoint
 
 #: Fewer digits than these are in too many numbers.
 _FEWEST_DIGITS = 4
@@ -27,8 +27,9 @@ def label(contact: Contact) -> str:
 
 def matching(term: str) -> QuerySet[Contact]:
     """Contacts whose name or any address contains `term`; a number may be typed with its spaces."""
-    found = Q(name__icontains=term) | Q(points__address__icontains=term)
+    found = Q(address__icontains=term)
     digits = re.sub(r"\D", "", term)
     if _PHONE.fullmatch(term) and len(digits) >= _FEWEST_DIGITS:
-        found |= Q(points__channel=SMS, points__address__contains=digits)
-    return Contact.objects.filter(found)
+        found |= Q(channel=SMS, address__contains=digits)
+    reached = ContactPoint.objects.filter(found).values("contact")
+    return Contact.objects.filter(Q(name__icontains=term) | Q(pk__in=reached))

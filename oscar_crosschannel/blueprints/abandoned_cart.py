@@ -11,7 +11,6 @@ from django.utils import translation
 from ..conf import settings
 from ..core.plan import After, Blueprint, Context, On, Run, send
 from ..oscar import baskets, orders
-from ..oscar.baskets import Content, Item
 from ..services import conditions, links
 
 #: A message shows this many lines of a basket and counts the rest; mail clients cut long mails.
@@ -70,32 +69,9 @@ def _buyers(runs: Sequence[Run]) -> set[int]:
 
 def _context(run: Run, basket: Any) -> Context:
     with translation.override(run.language):
-        content = baskets.describe(basket)
-        return Context(
-            values={
-                "items": [_words(item, content) for item in content.items[:SHOWN]],
-                "more": max(0, len(content.items) - SHOWN),
-                "count": sum(item.quantity for item in content.items),
-                "total": content.formatted(content.total),
-            },
-            links={"basket": links.recover_path(run.message_id)},
-        )
-
-
-def _words(item: Item, content: Content) -> dict[str, Any]:
-    """One line as the copy may say it. `full_price` is empty unless an offer makes the line cheaper."""
-    is_cheaper = item.price is not None and item.full_price is not None and item.price < item.full_price
-    return {
-        "title": item.title,
-        "quantity": item.quantity,
-        "unit_price": _price(item.unit_price, content),
-        "price": _price(item.price, content),
-        "full_price": _price(item.full_price, content) if is_cheaper else "",
-        "is_available": item.is_available,
-        "availability": item.availability,
-        "picture": links.absolute(item.picture) if item.picture else "",
-    }
-
-
-def _price(amount: Any, content: Content) -> str:
-    return "" if amount is None else content.formatted(amount)
+        words = baskets.describe(basket).words()
+    items = words["items"]
+    return Context(
+        values={**words, "items": items[:SHOWN], "more": max(0, len(items) - SHOWN)},
+        links={"basket": links.recover_path(run.message_id)},
+    )

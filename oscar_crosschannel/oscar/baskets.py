@@ -15,6 +15,8 @@ from django.utils.text import capfirst
 from oscar.core.loading import get_class, get_model
 from oscar.templatetags.currency_filters import currency as format_price
 
+from ..services import links
+
 Applicator = get_class("offer.applicator", "Applicator")
 Basket = get_model("basket", "Basket")
 BasketLine = get_model("basket", "Line")
@@ -56,9 +58,33 @@ class Content:
     def total(self) -> Decimal:
         return sum((item.price for item in self.items if item.price is not None), Decimal(0))
 
-    def formatted(self, amount: Decimal) -> str:
-        """An amount in the basket's currency, as the active language writes it."""
-        return str(format_price(amount, self.currency))
+    def words(self) -> dict[str, Any]:
+        """Plain values for templates, written as the active language writes them.
+
+        `items`: dicts of title, quantity, unit_price, price, full_price (only if an offer makes the
+        line cheaper), is_available, availability and picture (address); `count`: of pieces; `total`.
+        A price the shop does not have is empty.
+        """
+        return {
+            "items": [self._item_words(item) for item in self.items],
+            "count": sum(item.quantity for item in self.items),
+            "total": self._money(self.total),
+        }
+
+    def _item_words(self, item: Item) -> dict[str, Any]:
+        return {
+            "title": item.title,
+            "quantity": item.quantity,
+            "unit_price": self._money(item.unit_price),
+            "price": self._money(item.price),
+            "full_price": self._money(item.full_price) if item.full_price != item.price else "",
+            "is_available": item.is_available,
+            "availability": item.availability,
+            "picture": links.absolute(item.picture) if item.picture else "",
+        }
+
+    def _money(self, amount: Decimal | None) -> str:
+        return "" if amount is None else str(format_price(amount, self.currency))
 
 
 def follow_merges(people: Mapping[int, int | None]) -> dict[int, int]:

@@ -267,12 +267,15 @@ def _claimed_point(
     Without this, a stranger could give the email of another person and a phone of their own, and
     read about the other's basket.
     """
+    channel = answer.channel
     if signed_in:
-        return contacts.set_point(contact, answer.channel, address, source=answer.form, now=now)
-    if contact.user_id is None and answer.channel != EMAIL:
-        point = contacts.set_point(contact, answer.channel, address, source=answer.form, now=now, weak=True)
+        return contacts.set_point(contact, channel, address, source=answer.form, now=now)
+    if channel == EMAIL:
+        point = contact.points.filter(channel=channel, address=address).first()
+    elif contact.user_id is None:
+        point = contacts.set_point(contact, channel, address, source=answer.form, now=now, weak=True)
     else:
-        point = contact.points.filter(channel=answer.channel, address=address).first()
+        point = None
     return point if point is not None and point.current else None
 
 

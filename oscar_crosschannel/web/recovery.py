@@ -43,12 +43,7 @@ def recover(request: HttpRequest, token: str) -> HttpResponse:
         return page("recovery/gone", status=410)
     if request.method == "POST":
         return _restore(request, message, basket_id)
-    return page(
-        "recovery/ask",
-        csrf_token=get_token(request),
-        lines=[(item, "" if item.price is None else content.formatted(item.price)) for item in content.items],
-        total=content.formatted(content.total),
-    )
+    return page("recovery/ask", csrf_token=get_token(request), **content.words())
 
 
 def _restore(request: HttpRequest, message: Message, basket_id: int) -> HttpResponse:

@@ -7,7 +7,7 @@ from oscar_crosschannel import After, Blueprint, Context, On, Run, register, sen
 
 @register
 class HowWasIt(Blueprint):
-    """Ask how the order went."""
+    """How the order went"""
 
     topic = "order_updates"
     start = On("order.placed")
@@ -15,4 +15,4 @@ class HowWasIt(Blueprint):
     ask = send("email", at=After(days=3))
 
     def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
-        return {run.message_id: Context(links={"order": "/accounts/orders/"}) for run in runs}
+        return {run.message_id: Context(links={"orders": "/accounts/orders/"}) for run in runs}

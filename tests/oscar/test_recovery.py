@@ -92,7 +92,7 @@ def test_opening_the_page_changes_nothing(method: str, signed_in: bool, message:
 def test_the_page_shows_what_was_left_and_one_button(message: Message) -> None:
     html = page(Client().get(link(message)))
     assert "Earl Grey" in html.get_text()
-    assert "3 × · $30.00" in " ".join(html.get_text().split())
+    assert "3 × $10.00 · $30.00" in " ".join(html.get_text().split())
     assert len(html.select("button")) == 1
     assert html.select_one("form[method=post] [name=csrfmiddlewaretoken]")
 

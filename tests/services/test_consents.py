@@ -355,6 +355,16 @@ def test_a_phone_given_under_somebody_elses_account_is_not_theirs_until_they_say
     assert permitted(ann, "sms") == set(TOPICS)
 
 
+@pytest.mark.rule(8, 12)
+def test_a_phone_that_a_strangers_order_left_with_an_account_is_not_theirs_either() -> None:
+    ann = member()
+    contacts.set_point(ann, "sms", PHONE, source="order", now=NOON, weak=True)
+    tick(guest(), "sms", PHONE)
+    assert not consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + MINUTE)
+    assert len(asked("email")) == 1
+    assert permitted(ann, "sms") == set()
+
+
 def test_a_guest_cannot_take_over_the_phone_that_another_guest_agreed_with() -> None:
     ann = guest()
     tick(ann, "sms", PHONE)
