@@ -100,21 +100,37 @@ def enrol_all(people: Iterable[Contact], blueprint: type[Blueprint], *, anchor: 
 def owe(
     contact: Contact, blueprint: type[Blueprint], intent: str, *, due: datetime, lane: int = Lane.FLOW
 ) -> Message:
-    """One planned message without an enrolment, as a campaign makes them."""
+    """One planned message without an enrolment, as a campaign makes them; not saved."""
+    return owe_each([contact], blueprint, [intent], due=due, lane=lane)[0]
+
+
+def owe_each(
+    people: Iterable[Contact],
+    blueprint: type[Blueprint],
+    intents: Sequence[str],
+    *,
+    due: datetime,
+    lane: int = Lane.FLOW,
+) -> list[Message]:
+    """A planned message of each intent for each contact, without an enrolment; not saved."""
     planned = next(item for item in load_plans() if item.plan.key == blueprint.key)
-    return Message(
-        contact=contact,
-        flow_id=planned.flow_id,
-        step_key=planned.plan.steps[0].key,
-        topic=planned.plan.topic,
-        purpose=planned.purpose,
-        intent=intent,
-        lane=lane,
-        state=State.PLANNED,
-        due_at=due,
-        expires_at=due + timedelta(days=2),
-        created_at=due,
-    )
+    return [
+        Message(
+            contact=contact,
+            flow_id=planned.flow_id,
+            step_key=planned.plan.steps[0].key,
+            topic=planned.plan.topic,
+            purpose=planned.purpose,
+            intent=intent,
+            lane=lane,
+            state=State.PLANNED,
+            due_at=due,
+            expires_at=due + timedelta(days=2),
+            created_at=due,
+        )
+        for contact in people
+        for intent in intents
+    ]
 
 
 def owe_thousands(

@@ -114,6 +114,8 @@ def of_order(order: Any, user: Any = None) -> Identity:
 
 
 def _checkout_data(request: HttpRequest) -> Mapping[str, Any]:
-    # Oscar's own reader would create the entry, and with it a session for every visitor.
-    data: Mapping[str, Any] = request.session.get(CheckoutSessionData.SESSION_KEY) or {}
+    # Oscar's own reader would create the entry, and with it a session for every visitor. Behind an
+    # API there may be no session at all.
+    session = getattr(request, "session", {})
+    data: Mapping[str, Any] = session.get(CheckoutSessionData.SESSION_KEY) or {}
     return data

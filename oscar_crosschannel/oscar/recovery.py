@@ -74,7 +74,7 @@ def apply_voucher(request: Any, code: str) -> bool:
 
     Tells the shopper what became of it, in the store's own words where it has some.
     """
-    basket = request.basket
+    code, basket = code.upper(), request.basket  # Oscar keeps codes in capitals
     if not basket.pk:
         return False
     if basket.contains_voucher(code):

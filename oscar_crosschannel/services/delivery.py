@@ -23,10 +23,11 @@ from ..conf import settings
 from ..core.events import Event
 from ..core.facts import EMAIL, SMS, Purpose
 from ..core.lifecycle import OPEN, State, Status, rises
-from ..core.outbound import Effect
+from ..core.outbound import Effect, SenderBroken
 from ..models import Attempt, DeliveryEvent, Enrolment, Message, Suppression
 from . import consents
 from .plans import Plans
+from .resting import Rests
 
 logger = logging.getLogger(__name__)
 
@@ -155,10 +156,14 @@ def _look_up(attempt: Attempt, now: datetime) -> None:
         logger.exception("looking up attempt %s failed", attempt.uuid)
         found = None
     Attempt.objects.filter(pk=attempt.pk).update(looked_up_at=now)
-    if found:
+    if found and not _belongs_to_another(attempt, found.provider_id):
         key = f"look-up:{attempt.uuid}:{found.status}"
         _note(attempt, _Report(attempt.provider, key, found.status.name.lower(), found.code, now))
         _apply(attempt, found.status, provider_id=found.provider_id, code=found.code, at=now)
+
+
+def _belongs_to_another(attempt: Attempt, provider_id: str) -> bool:
+    return Attempt.objects.filter(provider_id=provider_id).exclude(pk=attempt.pk).exists()
 
 
 def _find(channel_key: str, uuid: str, provider_id: str) -> Attempt | None:
@@ -222,12 +227,32 @@ def _apply(attempt: Attempt, status: Status, *, provider_id: str, code: str, at:
 
 def _undelivered(attempt: Attempt, code: str, now: datetime) -> None:
     message = Message.objects.select_related("point", "enrolment").get(pk=attempt.message_id)
-    if attempt.channel == SMS and message.point is not None:
-        effect = codes.effect_of(code)
-        if effect is not Effect.NONE:
-            apply_effect(effect, SMS, message.point.address, now=now, code=code)
+    if attempt.channel == SMS:
+        _learn(message, codes.code_of(code), now)
     if Purpose(message.purpose) in FALLING_BACK and now < message.expires_at:
         _fall_back(message, attempt.channel, now)
+
+
+def _learn(message: Message, code: codes.Code, now: datetime) -> None:
+    """What an error code says beyond its message: about the address, or about the sender."""
+    if code.outcome is codes.Outcome.SENDER_BROKEN:
+        Rests.load().rest(SMS, SenderBroken(code.meaning, code=code.code), now=now)
+    if code.alert and not code.known:
+        alert_unknown_code(code.code)
+    if code.effect is not Effect.NONE and message.point is not None and _came_often(message, code):
+        apply_effect(code.effect, SMS, message.point.address, now=now, code=code.code)
+
+
+def _came_often(message: Message, code: codes.Code) -> bool:
+    """Whether the code came as often as its entry asks, with no delivery to the number since."""
+    if code.times <= 1:
+        return True
+    attempts = Attempt.objects.filter(message__address_digest=message.address_digest).order_by("-started_at")
+    delivered = attempts.filter(status__in=[Status.DELIVERED, Status.READ]).first()
+    failed = attempts.filter(status__in=[Status.FAILED, Status.UNDELIVERED], code=code.code)
+    if delivered is not None:
+        failed = failed.filter(started_at__gt=delivered.started_at)
+    return failed.count() >= code.times
 
 
 def _fall_back(message: Message, failed: str, now: datetime) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from ..conf import settings, shop
+from ..conf import shop
 from ..core.events import Event
 from ..core.facts import EMAIL, SMS
 from ..core.rulings import Reason
@@ -126,7 +126,8 @@ def _whose(event: Event, now: datetime) -> Contact | None:
     contact = contacts.identify(user_id=event.user_id, email=event.email, now=now, **details)
     if contact is None:
         return None
-    if event.phone:
+    # a guest who types an account's email may not hang a phone on the account
+    if event.phone and (event.user_id is not None or contact.user_id is None):
         contacts.set_point(contact, SMS, event.phone, source=event.name, now=now, weak=True)
     if event.user_id is None:
         for kind, object_id in event.subjects.items():
@@ -158,7 +159,7 @@ def _stop(event: Event, contact: Contact | None, plans: Plans, now: datetime) ->
 
 def _start(event: Event, contact: Contact, plans: Plans, now: datetime) -> None:
     started = [planned for planned in plans.started_by(event.name) if planned.plan.enabled]
-    if not started or event.occurred_at < now - settings.CART_MAX_AGE:
+    if not started:
         return
     contacts.lock([contact.pk])
     for planned in started:

@@ -32,11 +32,28 @@ def forms(words: str | tuple[str, ...] | list[str]) -> list[str]:
     return [words] if isinstance(words, str) else list(words)
 
 
+def words_in(template: str) -> set[str]:
+    """The originals in a template, as `makemessages` would write them."""
+    blocks = re.findall(r"{% blocktranslate[^%]*%}(.*?){% (?:plural|endblocktranslate)", template, re.DOTALL)
+    trimmed = [" ".join(line.strip() for line in block.strip().splitlines()) for block in blocks]
+    return {
+        *re.findall(r'{% (?:translate|trans) "([^"]+)"', template),
+        *(re.sub(r"{{ (\w+) }}", r"%(\1)s", words) for words in trimmed),
+    }
+
+
 def is_sent_as_text(message: Message) -> bool:
     return any(
         (path.endswith("/sms.txt") and "/messages/" in path) or path.endswith("services/replies.py")
         for path, _ in message.locations
     )
+
+
+def test_every_word_of_the_templates_is_in_the_catalogue(language: str) -> None:
+    known = {forms(message.id)[0] for message in entries(language)}
+    for path in (LOCALE.parent / "templates" / "oscar_crosschannel").rglob("*.*"):
+        if "admin" not in path.parts:
+            assert words_in(path.read_text()) <= known, f"{path}: run `manage.py makemessages`"
 
 
 def test_every_word_is_translated_but_those_in_oscars_own_forms(language: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -28,12 +29,11 @@ CHANNELS = (SMS, EMAIL)
 TOPICS = ("deals", "events")
 INTENTS = ("spring sale", "cart", "welcome", "newsletter")
 
-MINUTES = st.integers(0, 60 * 24)
 #: Ordinary days, and the nights in which American clocks change.
 NOWS = st.builds(
     lambda day, minutes: day + timedelta(minutes=minutes),
     st.sampled_from([utc(2026, 6, 10), utc(2026, 6, 14), utc(2026, 3, 8), utc(2026, 11, 1)]),
-    MINUTES,
+    st.integers(0, 24 * 60),
 )
 
 _NIGHT_SHIFT = WeekRule("night shift", (DayHours(time(22), time(6)),) * 6 + (None,))
@@ -72,59 +72,72 @@ CAPS = st.just(DEFAULT_CAPS) | st.lists(
 ).map(tuple)
 
 
-@st.composite
-def consents(draw: st.DrawFn, now: datetime) -> dict[str, ConsentFacts]:
-    ends = st.none() | spans(timedelta(days=4)).map(lambda after: now - timedelta(days=1) + after)
-    answers = st.builds(ConsentFacts, answer=st.sampled_from([Answer.GRANTED, *Answer]), until=ends)
-    return draw(st.dictionaries(st.sampled_from(TOPICS), answers))
+def minutes_after(start: datetime, most: timedelta) -> st.SearchStrategy[datetime]:
+    return spans(most).map(lambda span: start + span)
+
+
+def often(usual: Any, *rare: Any) -> list[Any]:
+    """For `sampled_from`: the usual two times of three. Else all properties would only see refusals."""
+    return [usual] * (2 * len(rare)) + list(rare)
+
+
+_ANSWERS = often(Answer.GRANTED, Answer.PENDING, Answer.REVOKED, None)
+_BLOCKS = often(None, *Block)
+_KINDS = [
+    {"purpose": purpose, "same_contact": same_contact, "campaign": campaign, "offers_voucher": voucher}
+    for purpose in often(Purpose.MARKETING, *Purpose)
+    for same_contact in often(True, False)
+    for campaign in (False, True)
+    for voucher in often(False, True)
+]
+_BLEMISHES = often(
+    {},
+    {"wanted": False},
+    {"condition_met": False},
+    {"held_out": True},
+    {"excluded": frozenset({SMS})},
+    {"excluded": frozenset({EMAIL})},
+    {"offers_voucher": True},
+)
 
 
 @st.composite
-def points(draw: st.DrawFn, now: datetime) -> dict[str, PointFacts]:
-    present = draw(st.sampled_from([(SMS, EMAIL), (SMS, EMAIL), (SMS,), (EMAIL,), ()]))
-    return {
-        channel: PointFacts(
-            id=1 + CHANNELS.index(channel),
-            address=channel,
-            digest=f"mine-{channel}",
-            consents=draw(consents(now)),
-            blocked=draw(st.sampled_from([None, None, None, *Block])),
-        )
-        for channel in present
-    }
-
-
-@st.composite
-def histories(draw: st.DrawFn, now: datetime) -> tuple[Sent, ...]:
-    channels = draw(st.lists(st.sampled_from(CHANNELS), max_size=6))
-    return tuple(
-        Sent(
-            at=now - draw(spans(timedelta(days=5))),
-            channel=channel,
-            purpose=draw(st.sampled_from(Purpose)),
-            intent=draw(st.sampled_from(INTENTS)),
-            campaign=draw(st.booleans()),
-            offers_voucher=draw(st.booleans()),
-            same_contact=draw(st.booleans()),
-            digest=f"mine-{channel}",
-        )
-        for channel in channels
+def _points(draw: st.DrawFn, now: datetime, channel: str) -> PointFacts:
+    end = st.none() | minutes_after(now - timedelta(hours=4), timedelta(days=3))
+    answers = {topic: draw(st.sampled_from(_ANSWERS)) for topic in TOPICS}
+    return PointFacts(
+        id=1 + CHANNELS.index(channel),
+        address=channel,
+        digest=f"mine-{channel}",
+        consents={
+            topic: ConsentFacts(answer=answer, until=draw(end)) for topic, answer in answers.items() if answer
+        },
+        blocked=draw(st.sampled_from(_BLOCKS)),
     )
 
 
 @st.composite
-def plans_of_others(draw: st.DrawFn, now: datetime) -> tuple[Reserved, ...]:
-    return tuple(
-        Reserved(
-            id=1000 + number,
-            due_at=now - timedelta(hours=2) + draw(spans(timedelta(hours=40))),
-            priority=draw(st.integers(0, 5)),
-            channels=draw(st.sampled_from([(), (SMS,), (EMAIL,), (SMS, EMAIL)])),
-            intent=draw(st.sampled_from(INTENTS)),
-            purpose=draw(st.sampled_from(Purpose)),
-            campaign=draw(st.booleans()),
-        )
-        for number in range(draw(st.integers(0, 3)))
+def _sent(draw: st.DrawFn, now: datetime) -> Sent:
+    channel = draw(st.sampled_from(CHANNELS))
+    return Sent(
+        at=now - draw(spans(timedelta(days=5))),
+        channel=channel,
+        intent=draw(st.sampled_from(INTENTS)),
+        digest=f"mine-{channel}",
+        **draw(st.sampled_from(_KINDS)),
+    )
+
+
+@st.composite
+def _reserved(draw: st.DrawFn, now: datetime) -> Reserved:
+    return Reserved(
+        id=draw(st.integers(1000, 1009)),
+        due_at=draw(minutes_after(now - timedelta(hours=2), timedelta(hours=40))),
+        priority=draw(st.integers(0, 5)),
+        channels=draw(st.sampled_from([(), (SMS,), (EMAIL,), (SMS, EMAIL)])),
+        intent="more important",
+        purpose=draw(st.sampled_from(often(Purpose.MARKETING, Purpose.CRITICAL))),
+        campaign=draw(st.booleans()),
     )
 
 
@@ -132,40 +145,39 @@ def plans_of_others(draw: st.DrawFn, now: datetime) -> tuple[Reserved, ...]:
 def situations(draw: st.DrawFn) -> Facts:
     """A contact with a past, plans and addresses, at some instant."""
     now = draw(NOWS)
-    closings = spans(timedelta(days=1)).map(lambda after: now - timedelta(hours=1) + after)
+    reachable = draw(st.sampled_from(often((SMS, EMAIL), (SMS,), (EMAIL,))))
+    closings = st.dictionaries(
+        st.sampled_from(CHANNELS), minutes_after(now - timedelta(hours=1), timedelta(days=1))
+    )
     return Facts(
         now=now,
-        points=draw(points(now)),
+        points={channel: draw(_points(now, channel)) for channel in reachable},
         primary_channel=draw(st.sampled_from(["", SMS, EMAIL, "pigeon"])),
         hours=draw(st.dictionaries(st.sampled_from(CHANNELS), HOURS)),
         caps=draw(CAPS),
-        sent=draw(histories(now)),
-        reserved=draw(plans_of_others(now)),
-        closed=draw(st.dictionaries(st.sampled_from(CHANNELS), closings)),
+        sent=tuple(draw(st.lists(_sent(now), max_size=6))),
+        reserved=tuple(draw(st.lists(_reserved(now), max_size=2))),
+        closed=draw(st.just({}) | closings),
     )
 
 
 @st.composite
-def candidates(draw: st.DrawFn, now: datetime, *, number: int = 1) -> Candidate:
-    """A message that is due at `now` or was before."""
+def candidates(draw: st.DrawFn, now: datetime) -> Candidate:
+    """A message that is due."""
     return Candidate(
-        id=number,
+        id=1,
         contact_id=1,
         topic=draw(st.sampled_from(TOPICS)),
-        purpose=draw(st.sampled_from([Purpose.MARKETING, *Purpose])),
-        intent=draw(st.sampled_from([*INTENTS, f"own {number}"])),
+        purpose=draw(st.sampled_from(often(Purpose.MARKETING, *Purpose))),
+        intent=draw(st.sampled_from(often("its own", INTENTS[0]))),
         channels=draw(st.sampled_from([(SMS,), (EMAIL,), (SMS, EMAIL), (EMAIL, SMS)])),
         priority=draw(st.integers(0, 5)),
-        due_at=now - draw(spans(timedelta(hours=6))),
-        expires_at=now - timedelta(minutes=5) + draw(spans(timedelta(days=5))),
+        due_at=now,
+        expires_at=draw(minutes_after(now - timedelta(minutes=5), timedelta(days=5))),
         patience=draw(st.just(timedelta(0)) | spans(timedelta(hours=12))),
         campaign=draw(st.booleans()),
         any_hour=draw(st.booleans()),
-        offers_voucher=draw(st.booleans()),
-        wanted=draw(st.sampled_from([True, True, True, False])),
-        condition_met=draw(st.sampled_from([True, True, True, False])),
-        held_out=draw(st.sampled_from([False, False, False, True])),
-        excluded=draw(st.sampled_from([frozenset(), frozenset(), frozenset({SMS}), frozenset({EMAIL})])),
+        **draw(st.sampled_from(_BLEMISHES)),
     )
 
 

@@ -120,6 +120,15 @@ def test_a_pending_opt_in_holds_no_message_that_is_denied_anyway() -> None:
 
 
 @pytest.mark.rule(8)
+def test_a_request_that_runs_out_before_the_morning_is_judged_anew_when_it_does() -> None:
+    ends = MORNING - 5 * HOUR
+    request = ConsentFacts(answer=Answer.PENDING, until=ends)
+    known = night(points={SMS: point(SMS, consents={"deals": request})})
+    assert decided(known, channels=(SMS,)) == ("wait", ends, SMS, Reason.AWAITING_OPT_IN)
+    assert decided(replace(known, now=ends), channels=(SMS,)) == ("drop", Reason.NO_CONSENT)
+
+
+@pytest.mark.rule(8)
 def test_nobody_waits_for_an_opt_in_that_would_come_to_nothing() -> None:
     known = night(points={SMS: point(SMS, consents={"deals": PENDING})})
     assert decided(known, channels=(SMS,), expires_at=MORNING) == ("drop", Reason.OUTSIDE_HOURS)

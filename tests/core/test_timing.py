@@ -116,6 +116,32 @@ def test_a_window_that_crosses_midnight_belongs_to_the_day_on_which_it_began() -
     assert hours.closes(utc(2026, 6, 13, 6)) == utc(2026, 6, 13, 7)  # Saturday 03:00
 
 
+def test_a_long_window_is_found_from_the_far_side_of_the_date_line() -> None:
+    hours = Hours(("Pacific/Pago_Pago",), (every_day("20:00", "19:00"),))
+    evening = utc(2026, 6, 10, 5)  # 18:00 on the ninth; open since 20:00 on the eighth
+    assert hours.closes(evening) == utc(2026, 6, 10, 6)
+
+
+@pytest.mark.rule(34)
+@pytest.mark.parametrize(
+    ("start", "end", "before", "opens", "closes"),
+    [
+        # 02:30 does not exist on 8 March: the later start, the earlier end.
+        ("02:30", "12:00", (2026, 3, 8, 6), (2026, 3, 8, 7, 30), (2026, 3, 8, 16)),
+        ("12:00", "02:30", (2026, 3, 7, 16), (2026, 3, 7, 17), (2026, 3, 8, 6, 30)),
+        # 01:30 exists twice on 1 November: the second for the start, the first for the end.
+        ("01:30", "12:00", (2026, 11, 1, 5), (2026, 11, 1, 6, 30), (2026, 11, 1, 17)),
+        ("12:00", "01:30", (2026, 10, 31, 15), (2026, 10, 31, 16), (2026, 11, 1, 5, 30)),
+    ],
+)
+def test_a_wall_time_in_a_change_of_clocks_is_read_the_strict_way(
+    start: str, end: str, before: tuple[int, ...], opens: tuple[int, ...], closes: tuple[int, ...]
+) -> None:
+    hours = Hours(("America/New_York",), (every_day(start, end),))
+    assert hours.opens(utc(*before)) == utc(*opens)
+    assert hours.closes(utc(*opens)) == utc(*closes)
+
+
 def test_a_window_until_24_00_ends_at_midnight() -> None:
     hours = Hours(("America/New_York",), (every_day("08:00", "00:00"),))
     assert hours.closes(utc(2026, 6, 10, 16)) == utc(2026, 6, 11, 4)

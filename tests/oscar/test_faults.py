@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
 from django.urls import reverse
 from oscar.core.loading import get_model
 
+from oscar_crosschannel.models import InboxEvent
 from oscar_crosschannel.oscar import forms, identity, vouchers
 from oscar_crosschannel.services import consents, inbox, recall
 
@@ -20,6 +20,7 @@ from .conftest import Shopper
 Order, Basket = get_model("order", "Order"), get_model("basket", "Basket")
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("atomic_requests", "country"),
 ]
@@ -34,8 +35,7 @@ def raises(*args: Any, **kwargs: Any) -> Any:
 
 def breaks_in_the_database(*args: Any, **kwargs: Any) -> Any:
     """An error of the database itself, which poisons a transaction without a savepoint."""
-    with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO no_such_table VALUES (1)")
+    InboxEvent.objects.create(name="broken", occurred_at=None)
 
 
 #: Each place at which a receiver, or a box, leaves Oscar's code for ours.

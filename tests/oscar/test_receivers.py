@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.test import RequestFactory
 from django.urls import reverse
+from oscar.apps.basket.signals import basket_addition
 from oscar.core.loading import get_model
 from oscar.test import factories
 
@@ -148,3 +151,14 @@ def test_the_language_of_the_page_is_told(shopper: Any, product: Any) -> None:
     shopper.add(product)
     shopper.enter_checkout("gast@example.com")
     assert events("checkout.started")[0].data["language"] == "de"
+
+
+def test_an_api_without_session_or_basket_on_its_requests_is_served(
+    product: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = RequestFactory().post("/api/basket/add-product/")
+    for user in (AnonymousUser(), make_user("ada@example.com")):
+        request.user = user
+        basket_addition.send(sender=None, product=product, user=user, request=request)
+    assert not InboxEvent.objects.exists()
+    assert not caplog.records

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.messages import get_messages
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -259,6 +262,13 @@ def test_a_code_that_does_not_work_any_more_is_told_and_the_basket_comes_back(
     assert any(words[why] in sentence for sentence in said(response))
 
 
+def test_a_code_with_a_prefix_in_small_letters_is_applied_too(message: Message, left: Any, code: Any) -> None:
+    code.code = "tea4you"
+    code.save()
+    Shopper().client.post(link(message))
+    assert own_basket(left).vouchers.count() == 1
+
+
 def test_a_withdrawn_code_is_not_mentioned(message: Message, left: Any, code: Any, now: datetime) -> None:
     code.withdrawn_at = now
     code.save()
@@ -355,3 +365,38 @@ def test_a_shop_behind_a_login_wall_still_serves_the_page(message: Message, sett
         "django.contrib.auth.middleware.LoginRequiredMiddleware",
     ]
     assert Client().get(link(message)).status_code == 200
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_two_presses_at_once_fill_the_same_shortage_once(message: Message, left: Any, product: Any) -> None:
+    shopper = Shopper()
+    shopper.add(factories.create_product(title="Assam", price=5, num_in_stock=9))
+    basket = own_basket(left)
+    basket.strategy = left.strategy
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():  # the first press, not yet committed
+            Basket.objects.select_for_update().get(pk=basket.pk)
+            basket.add_product(product, 3)
+            second = pool.submit(_press, shopper, link(message))
+            _wait_until_somebody_waits()
+        assert second.result(timeout=30).status_code == 302
+    assert quantities(basket) == {"Assam": 1, "Earl Grey": 3}
+
+
+def _press(shopper: Shopper, url: str) -> Any:
+    try:
+        return shopper.client.post(url)
+    finally:
+        connection.close()
+
+
+def _wait_until_somebody_waits() -> None:
+    deadline = monotonic() + 30
+    with connection.cursor() as cursor:
+        while monotonic() < deadline:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone() != (0,):
+                return
+            sleep(0.02)
+    raise AssertionError("nobody waits for the lock")

@@ -29,7 +29,7 @@ from oscar_crosschannel.services.judging import Claim
 from oscar_crosschannel.services.plans import load_plans
 from oscar_crosschannel.services.reaping import reap
 from oscar_crosschannel.services.recording import Result, record
-from tests.factories import NOON, enrol_all, make_contacts, owe
+from tests.factories import NOON, enrol_all, make_contacts, owe_each
 from tests.services.racing import ROUNDS, race
 from tests.services.stage import Letter, Letters, Notice, Pair, write_words
 
@@ -42,26 +42,37 @@ HOUR = timedelta(hours=1)
 OK = Receipt(provider="post")
 
 
-def judge(lane: int = Lane.FLOW) -> judging.Batch:
-    return judging.judge(lane, load_plans(), now=AFTERNOON, closed={})
+class Engine:
+    """T1 with plans that are loaded once, as a tick does."""
+
+    def __init__(self) -> None:
+        self.plans = load_plans()
+        self.pair = next(item.flow_id for item in self.plans if item.plan.key == Pair.key)
+
+    def judge(self, lane: int = Lane.FLOW) -> judging.Batch:
+        return judging.judge(lane, self.plans, now=AFTERNOON, closed={})
+
+    def claimed_run(self, people: Sequence[Contact]) -> judging.Batch:
+        """The first message of `Pair` of each of these people, claimed."""
+        enrol_all(people, Pair, anchor=AFTERNOON - HOUR)
+        batch = self.judge()
+        assert len(batch.claims) == len(people)
+        return batch
+
+    def claimed_many(self, person: Contact, count: int) -> judging.Batch:
+        """Many claimed messages of one person, in no order."""
+        owed = owe_each([person], Notice, [str(n) for n in range(count)], due=AFTERNOON, lane=Lane.URGENT)
+        Message.objects.bulk_create(owed)
+        batch = self.judge(Lane.URGENT)
+        assert len(batch.claims) == count
+        claims = list(batch.claims)
+        random.Random(person.pk).shuffle(claims)
+        return judging.Batch(batch.token, batch.judged, tuple(claims))
 
 
-def claimed_run(people: Sequence[Contact]) -> judging.Batch:
-    """The first message of `Pair` of each of these people, claimed."""
-    enrol_all(people, Pair, anchor=AFTERNOON - HOUR)
-    batch = judge()
-    assert len(batch.claims) == len(people)
-    return batch
-
-
-def claimed_many(person: Contact, count: int) -> judging.Batch:
-    """Many claimed messages of one person, in no order."""
-    Message.objects.bulk_create(owe(person, Notice, f"{n}", due=AFTERNOON, lane=Lane.URGENT) for n in range(count))
-    batch = judge(Lane.URGENT)
-    assert len(batch.claims) == count
-    claims = list(batch.claims)
-    random.Random(person.pk).shuffle(claims)
-    return judging.Batch(batch.token, batch.judged, tuple(claims))
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
 
 
 def timed_hand_over(claims: Sequence[Claim], token: UUID) -> Callable[[], tuple[float, set[int]]]:
@@ -106,22 +117,22 @@ def recall_all(*people: Contact) -> Callable[[], Any]:
 
 @postgresql
 @pytest.mark.rule(37)
-def test_caps_hold_when_four_workers_judge_at_once(settings: Any) -> None:
+def test_caps_hold_when_four_workers_judge_at_once(engine: Engine, settings: Any) -> None:
     settings.CROSSCHANNEL_JUDGE_BATCH = 40
-    for _ in range(4):
+    for _ in range(3):
         people = make_contacts(60, channels=["email"])
-        Message.objects.bulk_create(
-            owe(person, Letter, f"{n}", due=AFTERNOON) for n in range(10) for person in people
-        )
+        owed = owe_each(people, Letter, [str(n) for n in range(10)], due=AFTERNOON)
+        random.Random(7).shuffle(owed)
+        Message.objects.bulk_create(owed)
 
         def work() -> None:
-            while judge().judged:
+            while engine.judge().judged:
                 pass
 
         with race(4) as contest:
             for _ in range(3):  # an empty batch may only mean that others hold its contacts
                 contest.together(work, work, work, work, jitter=0.005)
-        while judge().judged:
+        while engine.judge().judged:
             pass
         taken = Counter(Message.objects.filter(state=State.CLAIMED).values_list("contact_id", flat=True))
         assert set(taken.values()) == {1}, "more than one email within 16 hours"
@@ -134,14 +145,13 @@ def test_caps_hold_when_four_workers_judge_at_once(settings: Any) -> None:
 
 @postgresql
 @pytest.mark.rule(19)
-def test_nothing_is_handed_over_after_the_commit_of_a_stop() -> None:
-    flow_id = next(item.flow_id for item in load_plans() if item.plan.key == Pair.key)
+def test_nothing_is_handed_over_after_the_commit_of_a_stop(engine: Engine) -> None:
     late = handed_over = 0
     with race(2) as contest:
         for person in make_contacts(ROUNDS):
-            batch = claimed_run([person])
+            batch = engine.claimed_run([person])
             (began, handed), committed = contest.together(
-                timed_hand_over(batch.claims, batch.token), timed_stop(stop_runs(person, flow_id))
+                timed_hand_over(batch.claims, batch.token), timed_stop(stop_runs(person, engine.pair))
             )
             state = Message.objects.get(contact=person).state
             assert state == (State.SENDING if handed else State.CANCELLED)
@@ -154,11 +164,11 @@ def test_nothing_is_handed_over_after_the_commit_of_a_stop() -> None:
 
 @postgresql
 @pytest.mark.rule(19)
-def test_a_stop_of_twenty_claimed_messages_and_their_hand_over_never_wait_for_each_other_in_a_circle() -> None:
+def test_a_stop_of_twenty_claimed_messages_and_their_hand_over_never_wait_for_each_other_in_a_circle(engine: Engine) -> None:
     halves = 0
     with race(2) as contest:
         for person in make_contacts(ROUNDS):
-            batch = claimed_many(person, 20)
+            batch = engine.claimed_many(person, 20)
             (began, handed), committed = contest.together(
                 timed_hand_over(batch.claims, batch.token), timed_stop(recall_all(person)), jitter=0.004
             )
@@ -173,7 +183,7 @@ def test_a_stop_of_twenty_claimed_messages_and_their_hand_over_never_wait_for_ea
 
 @postgresql
 @pytest.mark.rule(19)
-def test_an_orders_recall_takes_no_contact_lock_and_still_nothing_is_handed_over_afterwards() -> None:
+def test_an_orders_recall_takes_no_contact_lock_and_still_nothing_is_handed_over_afterwards(engine: Engine) -> None:
     outcomes = Counter[bool]()
     with race(3) as contest:
         for person in make_contacts(ROUNDS):
@@ -184,11 +194,11 @@ def test_an_orders_recall_takes_no_contact_lock_and_still_nothing_is_handed_over
                 return recall.recall_purchased(user_id=None, email=email, phone="", now=AFTERNOON)
 
             def work() -> set[int]:
-                batch = judge()
+                batch = engine.judge()
                 return timed_hand_over(batch.claims, batch.token)()[1]
 
             one, two, _ = contest.together(work, work, timed_stop(order), jitter=0.015)
-            batch = judge()  # after the commit
+            batch = engine.judge()  # after the commit
             assert hand_over(batch.claims, batch.token, now=AFTERNOON).handed == []
             message = Message.objects.get(contact=person, step_key="first")
             assert len(one) + len(two) <= 1
@@ -202,17 +212,16 @@ def test_an_orders_recall_takes_no_contact_lock_and_still_nothing_is_handed_over
 
 
 @postgresql
-def test_a_stopped_run_never_gets_a_next_message() -> None:
-    flow_id = next(item.flow_id for item in load_plans() if item.plan.key == Pair.key)
+def test_a_stopped_run_never_gets_a_next_message(engine: Engine) -> None:
     first_recorded = 0
     with race(2) as contest:
         for person in make_contacts(ROUNDS):
-            batch = claimed_run([person])
+            batch = engine.claimed_run([person])
             (item,) = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
             result = Result(item.claim, item.attempt, OK)
             contest.together(
                 lambda batch=batch, result=result: record([result], batch.token, now=AFTERNOON),
-                timed_stop(stop_runs(person, flow_id)),
+                timed_stop(stop_runs(person, engine.pair)),
                 jitter=0.01,
             )
             assert Enrolment.objects.get(contact=person).state == Enrolment.State.ENDED
@@ -226,13 +235,13 @@ def test_a_stopped_run_never_gets_a_next_message() -> None:
 
 
 @postgresql
-def test_two_recalls_of_the_same_people_in_opposite_order_both_end() -> None:
+def test_two_recalls_of_the_same_people_in_opposite_order_both_end(engine: Engine) -> None:
     people = make_contacts(2)
     one, other = people
     with race(2) as contest:
         for _ in range(ROUNDS // 2):
-            claimed_many(one, 10)
-            claimed_many(other, 10)
+            engine.claimed_many(one, 10)
+            engine.claimed_many(other, 10)
 
             def without_locks(*group: Contact) -> Callable[[], float]:
                 def cancel() -> None:
@@ -251,11 +260,11 @@ def test_two_recalls_of_the_same_people_in_opposite_order_both_end() -> None:
 
 
 @postgresql
-def test_a_stop_and_the_record_of_what_was_refused_never_wait_for_each_other_in_a_circle() -> None:
+def test_a_stop_and_the_record_of_what_was_refused_never_wait_for_each_other_in_a_circle(engine: Engine) -> None:
     """What the hand-over refused is still claimed: both the stop and the record write it."""
     with race(2) as contest:
         for person in make_contacts(ROUNDS):
-            batch = claimed_many(person, 20)
+            batch = engine.claimed_many(person, 20)
             results = [Result(claim, None, Reason.CONTEXT_ERROR) for claim in batch.claims]
             contest.together(
                 lambda batch=batch, results=results: record(results, batch.token, now=AFTERNOON),
@@ -268,19 +277,18 @@ def test_a_stop_and_the_record_of_what_was_refused_never_wait_for_each_other_in_
 
 @postgresql
 @pytest.mark.rule(53)
-def test_a_frozen_worker_that_reports_while_it_is_reaped_is_heard() -> None:
-    plans = load_plans()
+def test_a_frozen_worker_that_reports_while_it_is_reaped_is_heard(engine: Engine) -> None:
     with race(2) as contest:
         for _ in range(ROUNDS // 2):
-            batch = claimed_run(make_contacts(8))
+            batch = engine.claimed_run(make_contacts(8))
             handed = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
             results = [Result(item.claim, item.attempt, OK) for item in reversed(handed)]
             contest.together(
                 lambda batch=batch, results=results: record(results, batch.token, now=LATER),
-                lambda: reap(plans, now=LATER),
+                lambda: reap(engine.plans, now=LATER),
                 jitter=0.006,
             )
-            reap(plans, now=LATER)
+            reap(engine.plans, now=LATER)
             assert set(Message.objects.filter(step_key="first").values_list("state", flat=True)) == {State.SENT}
             assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 8
             Message.objects.all().delete()

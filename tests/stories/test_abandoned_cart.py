@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import pytest
 from django.core import mail
 from oscar.core.loading import get_model
 
 from tests.stories.conftest import CODE, World, links_in
 
 Order = get_model("order", "Order")
+
+pytestmark = pytest.mark.slow
 ADA, PHONE = "ada@example.com", "+12065550123"
 INBOUND = "https://testserver/cc/twilio/inbound/"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +13,15 @@ from django.test import Client
 from django.urls import reverse
 
 from oscar_crosschannel.core import tokens
+from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import ConsentEvent, Contact, Message, Suppression
-from oscar_crosschannel.services import suppressions
+from oscar_crosschannel.models.messages import Lane
+from oscar_crosschannel.services import judging, suppressions
+from oscar_crosschannel.services.plans import load_plans
+from tests.factories import NOON, owe
 from tests.services.shoppers import ANN, PHONE, TOPICS, permitted
-from tests.web.conftest import token
+from tests.web.conftest import LinkedFlow, token
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 URLENCODED = "application/x-www-form-urlencoded"
@@ -88,6 +94,22 @@ def test_one_click_may_come_again_and_again(ann: Contact, url: str, stranger: Cl
     answers = [stranger.post(url, ONE_CLICK) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert ConsentEvent.objects.filter(action="revoke").count() == 1
+
+
+@pytest.mark.rule(45)
+@pytest.mark.parametrize(("clicks", "state"), [(False, State.CLAIMED), (True, State.DROPPED)])
+def test_the_very_next_decision_obeys(
+    clicks: bool, state: State, ann: Contact, url: str, stranger: Client
+) -> None:
+    due = owe(ann, LinkedFlow, "the next one", due=NOON)
+    due.save()
+    Message.objects.exclude(pk=due.pk).update(attempted_at=NOON - timedelta(days=8))
+    if clicks:
+        stranger.post(url, ONE_CLICK)
+    judging.judge(Lane.FLOW, load_plans(), now=NOON, closed={})
+    due.refresh_from_db()
+    assert due.state == state
+    assert due.reason == (Reason.NO_CONSENT if clicks else "")
 
 
 @pytest.mark.rule(43)

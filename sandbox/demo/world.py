@@ -1,0 +1,143 @@
+"""The shop and the engine as processes of their own, the mailboxes and phones outside, and one clock."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+
+from oscar_crosschannel.testing.sms_counterpart import SmsCounterpart, Text
+from sandbox import clock
+
+from .mailbox import Mail, Mailbox
+
+#: A process that has not started, or not ended a pass, after this many seconds has failed.
+PATIENCE = 120
+
+
+class Collapsed(Exception):
+    """A process of the demo has died or hangs; there is no story to judge."""
+
+
+@dataclass
+class World:
+    """What is outside the shop, and the time of everything."""
+
+    home: str  #: address of the shop
+    mailbox: Mailbox
+    phones: SmsCounterpart
+    engine: Engine
+    _told: tuple[int, int] = field(default=(0, 0))
+    _reported: int = 0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def go_to(self, moment: datetime, *, pace: timedelta) -> Iterator[list[Mail | Text]]:
+        """Let time pass in steps of `pace`, as a shop's engine would tick; yields what arrives."""
+        while (now := self.now()) < moment:
+            clock.set_now(min(moment, now + pace))
+            yield self.settle()
+
+    def settle(self) -> list[Mail | Text]:
+        """Let the engine do what is due now; returns what has arrived since the last time."""
+        self.engine.work()
+        self._report_deliveries()
+        return self.arrivals()
+
+    def arrivals(self) -> list[Mail | Text]:
+        """What mailboxes and phones got since the last time, in order."""
+        mails, texts = self._told
+        new = [*self.mailbox.mails[mails:], *self.phones.messages[texts:]]
+        self._told = (len(self.mailbox.mails), len(self.phones.messages))
+        return sorted(new, key=lambda arrival: arrival.at)
+
+    def answer(self, phone: str, words: str) -> None:
+        """Somebody texts the shop; the provider tells its webhook, signed."""
+        reply = self.phones.inbound(phone, words, f"{self.home}/cc/twilio/inbound/")
+        if reply.status != 200:
+            raise Collapsed(f"The webhook for texts answered with {reply.status}.")
+
+    def _report_deliveries(self) -> None:
+        """What the phone company tells the shop of each text."""
+        for text in self.phones.messages[self._reported :]:
+            if text.status_callback:
+                self.phones.callback(text.sid, "delivered")
+        self._reported = len(self.phones.messages)
+
+
+class Engine:
+    """`manage.py crosschannel_run`. It says when a pass has ended, which is how the demo waits for it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._passes = 0
+        self._passed = threading.Condition()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def work(self) -> None:
+        """Return after a whole pass: the one under way may have begun before the clock was moved."""
+        deadline = time.monotonic() + PATIENCE
+        with self._passed:
+            wanted = self._passes + 2
+            while self._passes < wanted:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise Collapsed("The engine does not work any more.")
+                self._passed.wait(1)
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("folded"):
+                with self._passed:
+                    self._passes += 1
+                    self._passed.notify_all()
+
+
+def environment(home: Path, mailbox: Mailbox, phones: SmsCounterpart) -> dict[str, str]:
+    """What the processes of this world must know; see `sandbox.settings`."""
+    twilio = phones.settings()
+    return {
+        "SANDBOX_HOME": str(home),
+        "SANDBOX_BASE_URL": f"http://127.0.0.1:{_free_port()}",
+        "EMAIL_HOST": "127.0.0.1",
+        "EMAIL_PORT": str(mailbox.port),
+        **{f"TWILIO_{name}": twilio[name] for name in ("ACCOUNT_SID", "AUTH_TOKEN", "FROM", "BASE_URL")},
+    }
+
+
+@contextmanager
+def shop(home: str) -> Iterator[None]:
+    """The storefront at its address, from when it answers."""
+    address = home.removeprefix("http://")
+    host, _, port = address.partition(":")
+    with _process("runserver", "--noreload", "--skip-checks", address) as process:
+        deadline = time.monotonic() + PATIENCE
+        while not _answers(host, int(port)):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise Collapsed("The shop does not open.")
+            time.sleep(0.05)
+        yield
+
+
+@contextmanager
+def engine() -> Iterator[Engine]:
+    """The engine without a broker, as a shop runs it."""
+    with _process("crosschannel_run", "--verbosity", "2") as process:
+        yield Engine(process)
+
+
+def log(command: str) -> Path:
+    """Where the process that runs `command` writes."""
+    return Path(settings.HOME, f"{command}.log")

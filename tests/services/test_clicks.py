@@ -1,0 +1,117 @@
+"""Clicks: which ones a person made, and what they change."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from oscar_crosschannel import After, Blueprint, On, send
+from oscar_crosschannel.core.events import Event
+from oscar_crosschannel.models import Click, Enrolment, Message
+from oscar_crosschannel.services import dispatch, inbox
+from oscar_crosschannel.services.clicks import SETTLE
+from tests.factories import NOON, enrol_all, make_contacts, registered
+from tests.services.stage import Letters, write_words
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
+
+
+@registered
+class Answered(Blueprint):
+    """An email that a click answers, and a text"""
+
+    topic = "basket_reminders"
+    start = On("answered.began", one_run=True)
+    clicks_answer = True
+
+    first = send("email", at=After(hours=1))
+    second = send("sms", at=After(hours=24))
+
+
+@pytest.fixture
+def run(email: Letters) -> Enrolment:
+    """Somebody whose email went out at noon."""
+    write_words(Answered)
+    (run,) = enrol_all(make_contacts(1), Answered, anchor=NOON - timedelta(hours=1))
+    dispatch.tick(NOON)
+    assert len(email.calls) == 1
+    return run
+
+
+def click(
+    run: Enrolment, after: timedelta, *, link: int = 0, method: str = "GET", agent: str = BROWSER
+) -> datetime:
+    message = Message.objects.get(enrolment=run, step_key="first")
+    at = NOON + after
+    data = {"message": message.pk, "link": link, "method": method, "user_agent": agent}
+    event = Event(name="link.clicked", key=uuid4().hex, occurred_at=at, not_before=at + SETTLE, data=data)
+    inbox.record(event, now=at)
+    return at
+
+
+def due(run: Enrolment) -> datetime:
+    return Message.objects.get(enrolment=run, step_key="second").due_at
+
+
+def test_the_first_click_of_a_person_answers_the_email_and_moves_the_text(run: Enrolment) -> None:
+    at = click(run, timedelta(hours=3))
+    dispatch.tick(at + timedelta(minutes=1))
+    assert Click.objects.get().verdict == "human"
+    assert due(run) == at + timedelta(hours=24)
+
+
+def test_only_the_first_click_counts(run: Enrolment) -> None:
+    first = click(run, timedelta(hours=3))
+    dispatch.tick(first + timedelta(minutes=1))
+    second = click(run, timedelta(hours=9))
+    dispatch.tick(second + timedelta(minutes=1))
+    assert due(run) == first + timedelta(hours=24)
+
+
+@pytest.mark.rule(48)
+@pytest.mark.parametrize(
+    ("after", "method", "agent", "sign"),
+    [
+        (timedelta(hours=3), "HEAD", BROWSER, "method"),
+        (timedelta(seconds=4), "GET", BROWSER, "too_soon"),
+        (timedelta(hours=3), "GET", "Barracuda Sentinel", "agent"),
+        (timedelta(hours=3), "GET", "", "agent"),
+    ],
+)
+def test_a_scanner_changes_nothing(
+    run: Enrolment, after: timedelta, method: str, agent: str, sign: str
+) -> None:
+    before = due(run)
+    at = click(run, after, method=method, agent=agent)
+    dispatch.tick(at + timedelta(minutes=1))
+    found = Click.objects.get()
+    assert found.verdict == "suspect"
+    assert found.suspicions == [sign]
+    assert due(run) == before
+
+
+@pytest.mark.rule(48)
+def test_two_links_within_two_seconds_are_no_persons(run: Enrolment) -> None:
+    before = due(run)
+    at = click(run, timedelta(hours=3), link=0)
+    click(run, timedelta(hours=3, seconds=1), link=1)
+    dispatch.tick(at + timedelta(minutes=1))
+    assert set(Click.objects.values_list("verdict", flat=True)) == {"suspect"}
+    assert due(run) == before
+
+
+@pytest.mark.rule(48)
+def test_two_signs_make_a_bot(run: Enrolment) -> None:
+    at = click(run, timedelta(seconds=2), method="HEAD")
+    dispatch.tick(at + timedelta(minutes=1))
+    assert Click.objects.get().verdict == "bot"
+
+
+def test_a_click_waits_until_its_neighbours_are_known(run: Enrolment) -> None:
+    at = click(run, timedelta(hours=3))
+    dispatch.tick(at + timedelta(seconds=1))
+    assert not Click.objects.exists()

@@ -1,0 +1,267 @@
+"""What providers report, in whatever order and number, and what follows from it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from oscar_crosschannel.channels.base import Found
+from oscar_crosschannel.core.events import Event
+from oscar_crosschannel.core.lifecycle import State, Status
+from oscar_crosschannel.core.outbound import Receipt, UnknownOutcome
+from oscar_crosschannel.core.plan import Blueprint
+from oscar_crosschannel.models import (
+    Attempt,
+    ChannelRest,
+    Contact,
+    DeliveryEvent,
+    InboxEvent,
+    Message,
+    Suppression,
+)
+from oscar_crosschannel.services import dispatch, inbox
+from tests.factories import NOON, enrol_all, make_contacts
+from tests.services.stage import Either, Letter, Letters, Notice, Text, Wires, write_words
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+#: In the afternoon of New York, where marketing may be texted.
+AFTERNOON = NOON + timedelta(hours=6)
+
+
+def sent(blueprint: type[Blueprint], now: datetime = AFTERNOON) -> tuple[Contact, Attempt]:
+    """One person got one message."""
+    write_words(blueprint)
+    (person,) = make_contacts(1)
+    enrol_all([person], blueprint, anchor=now - timedelta(hours=1))
+    dispatch.tick(now)
+    return person, Attempt.objects.get()
+
+
+def callback(
+    attempt: Attempt, status: str, *, code: str = "", sid: str = "SM1", at: datetime = AFTERNOON
+) -> None:
+    """The SMS provider's report, as the webhook takes it in."""
+    data = {"uuid": str(attempt.uuid), "sid": sid, "status": status, "code": code}
+    inbox.record(Event(name="sms.status", key=f"{sid}:{status}", occurred_at=at, data=data), now=at)
+
+
+def email_event(attempt: Attempt, kind: str, *, key: str = "e1", **data: Any) -> None:
+    """An email provider's report, as the webhook takes it in."""
+    known = {
+        "esp": "postal",
+        "uuid": str(attempt.uuid),
+        "message_id": "",
+        "recipient": attempt.message.point.address if attempt.message.point else "",
+        "event_type": kind,
+        "reject_reason": None,
+        "hard": False,
+    }
+    event = Event(name="email.tracking", key=key, occurred_at=AFTERNOON, data=known | data)
+    inbox.record(event, now=AFTERNOON)
+
+
+def work(minutes: float = 1) -> None:
+    dispatch.tick(AFTERNOON + timedelta(minutes=minutes))
+
+
+@pytest.fixture
+def accepted(sms: Wires) -> Wires:
+    sms.answer = lambda outbound: Receipt(provider="twilio", provider_id="SM1")
+    return sms
+
+
+# it works
+
+
+@pytest.mark.rule(68)
+@pytest.mark.parametrize("order", list(permutations(["sending", "sent", "delivered"])))
+def test_reports_in_any_order_end_delivered(accepted: Wires, order: tuple[str, ...]) -> None:
+    _, attempt = sent(Text)
+    for status in order:
+        callback(attempt, status)
+        work()
+    attempt.refresh_from_db()
+    assert attempt.status == Status.DELIVERED
+    assert DeliveryEvent.objects.filter(attempt=attempt).count() == 3
+
+
+@pytest.mark.rule(68)
+def test_a_late_queued_does_not_undo_undelivered(accepted: Wires) -> None:
+    _, attempt = sent(Text)
+    callback(attempt, "undelivered", code="30003")
+    work()
+    callback(attempt, "queued")
+    work(2)
+    attempt.refresh_from_db()
+    assert attempt.status == Status.UNDELIVERED
+
+
+@pytest.mark.rule(60)
+def test_a_report_that_comes_before_the_result_finds_its_attempt_by_the_uuid(sms: Wires) -> None:
+    sms.fail(UnknownOutcome("dropped"))
+    _, attempt = sent(Text)
+    message = Message.objects.get()
+    assert (attempt.provider_id, message.state) == ("", State.UNKNOWN)
+    callback(attempt, "delivered", sid="SM7")
+    work()
+    attempt.refresh_from_db()
+    message.refresh_from_db()
+    assert (attempt.provider_id, attempt.status) == ("SM7", Status.DELIVERED)
+    assert message.state == State.SENT, "the report proves that it was sent"
+
+
+@pytest.mark.rule(53, 71)
+def test_a_message_in_doubt_is_looked_up_after_an_hour_and_not_sent_again(sms: Wires) -> None:
+    sms.fail(UnknownOutcome("no answer"))
+    sent(Text)
+    asked: list[str] = []
+
+    def look_up(uuid: object, provider_id: str, address: str, since: datetime) -> Found:
+        asked.append(address)
+        return Found(provider_id="SM9", status=Status.DELIVERED)
+
+    sms.look_up = look_up  # type: ignore[method-assign]
+    work(59)
+    assert not asked
+    work(62)
+    assert len(asked) == 1
+    assert Message.objects.get().state == State.SENT
+    work(200)
+    assert len(asked) == 1, "it has ended"
+    assert len(sms.calls) == 1
+
+
+@pytest.mark.rule(71)
+def test_a_provider_that_does_not_know_is_asked_again_but_not_at_every_tick(sms: Wires) -> None:
+    sms.fail(UnknownOutcome("no answer"))
+    sent(Text)
+    asked: list[str] = []
+    sms.look_up = lambda uuid, provider_id, address, since: asked.append(address)  # type: ignore[assignment,func-returns-value,method-assign]
+    for minutes in (61, 70, 80, 125):
+        work(minutes)
+    assert len(asked) == 2
+    assert Message.objects.get().state == State.UNKNOWN
+
+
+def test_what_was_promised_goes_by_email_when_the_text_cannot_be_delivered(
+    accepted: Wires, email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Either, "topic", "order_updates")
+    _, attempt = sent(Either)
+    callback(attempt, "undelivered", code="30006")
+    work()
+    assert len(email.calls) == 1
+    assert Suppression.objects.get().channel == "sms", "a landline takes no texts"
+
+
+def test_marketing_does_not_fall_back(accepted: Wires, email: Letters) -> None:
+    _, attempt = sent(Either)
+    callback(attempt, "undelivered", code="30008")
+    work()
+    work(60)
+    assert email.calls == []
+
+
+def test_a_block_at_the_carrier_counts_the_second_time(accepted: Wires) -> None:
+    _, attempt = sent(Text)
+    callback(attempt, "undelivered", code="30004")
+    work()
+    assert not Suppression.objects.exists()
+    Attempt.objects.create(
+        message=attempt.message, uuid="12345678123456781234567812345678", channel="sms", number=2,
+        provider_id="SM2", started_at=AFTERNOON, status_at=AFTERNOON, status=Status.QUEUED,
+    )  # fmt: skip
+    callback(Attempt.objects.get(provider_id="SM2"), "undelivered", code="30004", sid="SM2")
+    work(2)
+    assert Suppression.objects.filter(channel="sms", lifted_at=None).exists()
+
+
+@pytest.mark.rule(56)
+def test_a_suspended_account_lets_the_channel_rest(accepted: Wires) -> None:
+    _, attempt = sent(Text)
+    callback(attempt, "failed", code="30002")
+    work()
+    assert ChannelRest.objects.get().channel == "sms"
+
+
+def test_a_hard_bounce_ends_email_to_that_address(email: Letters) -> None:
+    _, attempt = sent(Letter)
+    email_event(attempt, "bounced", hard=True, reject_reason="bounced")
+    work()
+    attempt.refresh_from_db()
+    assert attempt.status == Status.UNDELIVERED
+    assert Suppression.objects.get().scope == "everything"
+
+
+def test_a_soft_bounce_ends_nothing(email: Letters) -> None:
+    _, attempt = sent(Letter)
+    email_event(attempt, "bounced")
+    work()
+    assert not Suppression.objects.exists()
+
+
+def test_a_complaint_ends_marketing_at_once_and_leaves_order_mail(email: Letters) -> None:
+    person, attempt = sent(Letter)
+    email_event(attempt, "complained")
+    work()
+    suppression = Suppression.objects.get()
+    assert (suppression.cause, suppression.scope) == ("complaint", "marketing")
+    write_words(Notice)
+    enrol_all([person], Notice, anchor=AFTERNOON - timedelta(hours=1))
+    work(2)
+    assert len(email.calls) == 2
+
+
+# it refuses
+
+
+@pytest.mark.rule(67)
+def test_a_doubled_report_counts_once(accepted: Wires) -> None:
+    _, attempt = sent(Text)
+    callback(attempt, "delivered")
+    work()
+    InboxEvent.objects.filter(name="sms.status").update(processed_at=None)
+    work(2)
+    assert DeliveryEvent.objects.count() == 1
+
+
+@pytest.mark.rule(72)
+@pytest.mark.parametrize(
+    "lie",
+    [{"recipient": "somebody.else@example.com"}, {"message_id": "another"}],
+    ids=["recipient", "message id"],
+)
+def test_a_report_whose_ids_disagree_is_kept_and_applied_to_nobody(
+    email: Letters, lie: dict[str, str]
+) -> None:
+    email.answer = lambda outbound: Receipt(provider="postal", provider_id="known")
+    _, attempt = sent(Letter)
+    email_event(attempt, "complained", **lie)
+    work()
+    assert DeliveryEvent.objects.get().attempt is None
+    assert not Suppression.objects.exists()
+
+
+@pytest.mark.rule(68)
+def test_a_status_nobody_knows_is_kept_and_ignored(accepted: Wires) -> None:
+    _, attempt = sent(Text)
+    before = Attempt.objects.values("status", "code").get()
+    callback(attempt, "teleported")
+    work()
+    assert Attempt.objects.values("status", "code").get() == before
+    assert DeliveryEvent.objects.get().kind == "teleported"
+
+
+# it survives
+
+
+def test_a_report_about_nothing_of_ours_is_kept(sms: Wires) -> None:
+    stray = Attempt(uuid="00000000-0000-0000-0000-000000000000")
+    callback(stray, "delivered", sid="SM404")
+    work()
+    assert DeliveryEvent.objects.get().attempt is None
+    assert InboxEvent.objects.get().processed_at is not None

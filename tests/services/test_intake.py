@@ -1,0 +1,113 @@
+"""The fold: events in, contacts, stops and starts out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from oscar_crosschannel.core.events import Event
+from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.models import Belonging, Contact, ContactPoint, Enrolment, InboxEvent, Message
+from oscar_crosschannel.services import dispatch, inbox, intake
+from tests.factories import NOON
+from tests.services.shoppers import ANN, PHONE, guest
+from tests.services.stage import Letters, Pair
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def began(key: str = "basket:1", **fields: object) -> Event:
+    values = {"name": "pair.began", "key": key, "occurred_at": NOON, "email": ANN, "subjects": {"basket": 1}}
+    return Event(**values | fields)  # type: ignore[arg-type]
+
+
+def take(*events: Event) -> None:
+    inbox.publish(*events, now=NOON)
+    dispatch.tick(NOON + timedelta(minutes=1))
+
+
+def test_an_event_makes_the_contact_the_run_and_its_first_message(email: Letters) -> None:
+    take(began(phone=PHONE, data={"name": "Ann", "language": "de"}))
+    contact = Contact.objects.get()
+    assert (contact.name, contact.language) == ("Ann", "de")
+    assert set(ContactPoint.objects.values_list("channel", "address")) == {("email", ANN), ("sms", PHONE)}
+    run = Enrolment.objects.get()
+    assert (run.anchor_at, run.subjects) == (NOON, {"basket": 1})
+    assert Message.objects.get().due_at == NOON + timedelta(hours=1)
+
+
+def test_a_later_event_on_the_same_basket_needs_no_name(email: Letters) -> None:
+    take(began())
+    assert Belonging.objects.get().contact == Contact.objects.get()
+    later = NOON + timedelta(minutes=40)
+    inbox.publish(began(email="", occurred_at=later), now=later)
+    dispatch.tick(later)
+    assert Enrolment.objects.get().anchor_at == later
+    assert Message.objects.get().due_at == later + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "mark", [{"email": ANN.upper()}, {"email": "", "phone": PHONE}], ids=["email", "phone only"]
+)
+def test_an_order_of_the_person_ends_the_run(email: Letters, mark: dict[str, str]) -> None:
+    take(began(phone=PHONE))
+    take(Event(name="order.placed", key="order:1", occurred_at=NOON, **mark))  # type: ignore[arg-type]
+    run = Enrolment.objects.get()
+    assert (run.state, run.end_reason) == (Enrolment.State.ENDED, "purchased")
+    assert Message.objects.get().state == State.CANCELLED
+
+
+def test_an_order_of_somebody_else_ends_nothing(email: Letters) -> None:
+    take(began())
+    take(Event(name="order.placed", key="order:1", occurred_at=NOON, email="bob@example.com"))
+    assert Enrolment.objects.get(contact=guest()).state == Enrolment.State.ACTIVE
+
+
+def test_the_same_event_twice_starts_one_run(email: Letters) -> None:
+    take(began())
+    take(began())
+    assert Enrolment.objects.count() == Message.objects.count() == 1
+
+
+def test_an_event_about_nobody_is_worked_off_and_starts_nothing(email: Letters) -> None:
+    take(began(email=""))
+    assert InboxEvent.objects.get().processed_at is not None
+    assert not Enrolment.objects.exists()
+
+
+def test_an_event_that_fails_holds_up_no_other_and_is_set_aside_at_last(
+    email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(intake.HANDLERS, "bad.news", lambda *args, **kwargs: 1 / 0)
+    take(Event(name="bad.news", key="1", occurred_at=NOON), began())
+    assert Enrolment.objects.exists()
+    bad = InboxEvent.objects.get(name="bad.news")
+    assert (bad.tries, bad.processed_at) == (1, None)
+    assert "ZeroDivisionError" in bad.error
+    for hours in range(1, 8):
+        dispatch.tick(NOON + timedelta(hours=hours))
+    bad.refresh_from_db()
+    assert bad.tries == intake.TRIES
+    assert bad.processed_at is not None, "set aside, with its error to be read"
+
+
+@pytest.mark.rule(73)
+def test_the_log_of_a_failure_names_no_address(
+    email: Letters, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ValueError(f"Key (address)=({ANN}) already exists.")
+
+    monkeypatch.setattr(intake.contacts, "identify", fail)
+    take(began())
+    assert "ValueError" in caplog.text
+    assert ANN not in caplog.text
+
+
+def test_what_was_published_again_while_it_waited_counts_once_with_its_latest_time(email: Letters) -> None:
+    later = NOON + timedelta(seconds=30)
+    inbox.publish(began(), now=NOON)
+    take(began(occurred_at=later))
+    assert Enrolment.objects.get().anchor_at == later
+    assert Pair.plan().start.one_run
