@@ -42,8 +42,9 @@ def _doubt_sends(now: datetime) -> None:
     with transaction.atomic():
         runs = dict(_expired(State.SENDING, now).values_list("id", "enrolment_id")[:MOST])
         # enrolments before messages, in the order of a frozen worker that comes back and records
-        enrolments.lock(run for run in runs.values() if run)
-        doubted = _locked(_expired(State.SENDING, now).filter(id__in=runs))
+        free = {None, *_locked(Enrolment.objects.filter(id__in=runs.values()))}
+        suspects = [pk for pk, run in runs.items() if run in free]
+        doubted = _locked(_expired(State.SENDING, now).filter(id__in=suspects))
         Message.objects.filter(id__in=doubted).update(
             state=State.UNKNOWN, reason=Reason.NO_ANSWER, resolved_at=now, lease_until=None
         )
@@ -62,7 +63,7 @@ def _expired(state: State, now: datetime) -> QuerySet[Message]:
     return Message.objects.filter(state=state, lease_until__lt=now)
 
 
-def _locked(messages: QuerySet[Message]) -> list[int]:
-    """The ids of those that nobody else holds, locked."""
-    free = messages.select_for_update(skip_locked=True, of=("self",), no_key=True)
+def _locked(found: QuerySet[Message] | QuerySet[Enrolment]) -> list[int]:
+    """The ids of those that nobody else holds, locked. It never waits: a frozen worker may hold them for hours."""
+    free = found.select_for_update(skip_locked=True, of=("self",), no_key=True)
     return list(free.order_by("id").values_list("id", flat=True)[:MOST])

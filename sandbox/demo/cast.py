@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sandbox.shop.people import PEOPLE, Person
+from sandbox.shop.people import PEOPLE
 
 from .browser import Browser
 from .storefront import Address
@@ -29,6 +29,7 @@ class Customer:
     basket: Sequence[tuple[str, int]]  #: titles and quantities
     browser: Browser
     address: Address = field(default_factory=dict)
+    other_email: str = ""  #: the shop does not know that it is the same person
 
     def local(self, at: datetime) -> str:
         """An instant on this person's wall clock: "Tue 11:05"."""
@@ -65,6 +66,13 @@ class Cast:
             self.una,
         ]
 
+    def whose(self, address: str) -> Customer | None:
+        """Who reads this mailbox, or has this phone."""
+        for customer in self.everybody:
+            if address in (customer.email, customer.phone, customer.other_email):
+                return customer
+        return None
+
 
 def gather(home: str) -> Cast:
     """Everybody, in front of a browser that knows the shop at `home`."""
@@ -82,11 +90,9 @@ def gather(home: str) -> Cast:
         ),
         alice=_known(home, "Alice", agreed="email, texts", basket=[("The Reading Box", 1)]),
         ben=_known(home, "Ben", agreed="email", basket=[("Millrace Breakfast", 2)]),
-        clara=_known(
-            home, "Clara", agreed="email; texts: no YES", basket=[("Rosehip Lane", 1), ("Linden Bench", 1)]
-        ),
+        clara=_known(home, "Clara", agreed="email; texts: no YES", basket=[("Rosehip Lane", 1)]),
         dev=_known(home, "Dev", agreed="texts", basket=[("Copper Kettle Assam", 3)]),
-        elodie=_known(home, "Élodie", agreed="nothing any more", basket=[("Window Mug with Infuser", 1)]),
+        elodie=_known(home, "Élodie", agreed="has withdrawn both", basket=[("Heron Cup", 1)]),
         finn=_known(home, "Finn", agreed="nothing", basket=[("Gooseneck Kettle, 1 l", 1)]),
         gus=Customer(
             name="Gus",
@@ -122,7 +128,7 @@ def gather(home: str) -> Cast:
 
 
 def _known(home: str, first_name: str, *, agreed: str, basket: Sequence[tuple[str, int]]) -> Customer:
-    """A customer of the sandbox, whose consents were taken when the shop was stocked."""
+    """A customer of the sandbox, who was asked for consent before the story begins."""
     person = next(person for person in PEOPLE if person.first_name == first_name)
     return Customer(
         name=first_name,
@@ -133,28 +139,24 @@ def _known(home: str, first_name: str, *, agreed: str, basket: Sequence[tuple[st
         agreed=agreed,
         basket=basket,
         browser=Browser(home, language=person.language),
-        address=_address_of(person),
-    )
-
-
-def _address_of(person: Person) -> Address:
-    return {
-        **_address(
-            person.first_name,
+        address=_address(
+            first_name,
             person.last_name,
             person.line1,
             person.city,
             person.state,
             person.postcode,
             person.phone,
-        ),
-        "country": person.country,
-    }
+        )
+        | {"country": person.country},
+        other_email=f"{person.email.partition('@')[0]}.at.home@example.org",
+    )
 
 
 def _address(
     first_name: str, last_name: str, line1: str, city: str, state: str, postcode: str, phone: str
-) -> Address:
+) -> dict[str, str]:
+    """The fields of Oscar's form."""
     return {
         "first_name": first_name,
         "last_name": last_name,

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -44,11 +45,11 @@ class World:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def go_to(self, moment: datetime, *, pace: timedelta) -> Iterator[list[Mail | Text]]:
-        """Let time pass in steps of `pace`, as a shop's engine would tick; yields what arrives."""
-        while (now := self.now()) < moment:
-            clock.set_now(min(moment, now + pace))
-            yield self.settle()
+    def move_to(self, moment: datetime) -> list[Mail | Text]:
+        """Put everybody's clock to `moment`, unless it is past, and let the engine do what is due then."""
+        if moment > self.now():
+            clock.set_now(moment)
+        return self.settle()
 
     def settle(self) -> list[Mail | Text]:
         """Let the engine do what is due now; returns what has arrived since the last time."""
@@ -75,6 +76,22 @@ class World:
             if text.status_callback:
                 self.phones.callback(text.sid, "delivered")
         self._reported = len(self.phones.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The web server."""
+
+    home: str
+    process: subprocess.Popen[str]
+
+    def wait_until_open(self) -> None:
+        """Return when it answers."""
+        deadline = time.monotonic() + PATIENCE
+        while not _answers(urlsplit(self.home).port or 0):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise Collapsed("The shop does not open.")
+            time.sleep(0.05)
 
 
 class Engine:
@@ -118,26 +135,59 @@ def environment(home: Path, mailbox: Mailbox, phones: SmsCounterpart) -> dict[st
 
 
 @contextmanager
-def shop(home: str) -> Iterator[None]:
-    """The storefront at its address, from when it answers."""
-    address = home.removeprefix("http://")
-    host, _, port = address.partition(":")
-    with _process("runserver", "--noreload", "--skip-checks", address) as process:
-        deadline = time.monotonic() + PATIENCE
-        while not _answers(host, int(port)):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise Collapsed("The shop does not open.")
-            time.sleep(0.05)
-        yield
+def shop(home: str) -> Iterator[Shop]:
+    """The storefront at its address, in Django's own server."""
+    with _process("runserver", "--noreload", "--skip-checks", urlsplit(home).netloc) as process:
+        yield Shop(home, process)
 
 
 @contextmanager
 def engine() -> Iterator[Engine]:
     """The engine without a broker, as a shop runs it."""
-    with _process("crosschannel_run", "--verbosity", "2") as process:
+    with _process("crosschannel_run", "--verbosity", "2", stdout=subprocess.PIPE) as process:
         yield Engine(process)
 
 
-def log(command: str) -> Path:
-    """Where the process that runs `command` writes."""
-    return Path(settings.HOME, f"{command}.log")
+def last_words() -> str:
+    """The end of what the processes have written."""
+    lines = [
+        line
+        for log in sorted(Path(settings.HOME).glob("*.log"))
+        for line in log.read_text().splitlines()[-15:]
+    ]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _process(command: str, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A command of the sandbox; it is asked to end, and waited for."""
+    with Path(settings.HOME, f"{command}.log").open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), command, *arguments],
+            stdout=options.get("stdout", errors),
+            stderr=errors,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

@@ -82,7 +82,7 @@ def often(usual: Any, *rare: Any) -> list[Any]:
 
 
 _ANSWERS = often(Answer.GRANTED, Answer.PENDING, Answer.REVOKED, None)
-_BLOCKS = often(None, *Block)
+_BLOCKS = often(None, None, None, *Block)
 _KINDS = [
     {"purpose": purpose, "same_contact": same_contact, "campaign": campaign, "offers_voucher": voucher}
     for purpose in often(Purpose.MARKETING, *Purpose)
@@ -173,7 +173,7 @@ def candidates(draw: st.DrawFn, now: datetime) -> Candidate:
         channels=draw(st.sampled_from([(SMS,), (EMAIL,), (SMS, EMAIL), (EMAIL, SMS)])),
         priority=draw(st.integers(0, 5)),
         due_at=now,
-        expires_at=draw(minutes_after(now - timedelta(minutes=5), timedelta(days=5))),
+        expires_at=now + timedelta(days=draw(st.integers(0, 9)), minutes=draw(st.integers(1, 600))),
         patience=draw(st.just(timedelta(0)) | spans(timedelta(hours=12))),
         campaign=draw(st.booleans()),
         any_hour=draw(st.booleans()),

@@ -160,6 +160,7 @@ CAPS = st.just(DEFAULT_CAPS) | st.just(
 
 
 @pytest.mark.rule(37, 77)
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     months(),

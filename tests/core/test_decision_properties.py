@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from oscar_crosschannel.core.decision import Decision, Drop, Outcome, Send, Wait, decide, trace_from_json
-from oscar_crosschannel.core.facts import Answer, Block, Candidate, Facts, Purpose
+from oscar_crosschannel.core.facts import Answer, Block, Candidate, ConsentFacts, Facts, Purpose
 from oscar_crosschannel.core.policies import DEFAULT_POLICIES, Policy, inside_hours, reachable
 from oscar_crosschannel.core.rulings import Allow, Defer, Deny, Hold, Reason, Ruling
 from oscar_crosschannel.core.timing import Hours
@@ -93,6 +94,7 @@ def test_the_order_of_policies_changes_nothing(case: Case, shuffled: list[Policy
     assert decide(*case, shuffled) == decide(*case)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(cases(), some_policies, st.sampled_from(DEFAULT_POLICIES) | added_policies, st.sampled_from(CHANNELS))
 def test_a_further_policy_only_tightens_a_channel(
@@ -121,28 +123,46 @@ def test_the_default_policies_keep_their_promises(case: Case, later: timedelta) 
 # Decisions
 
 
-@given(cases())
-def test_no_grant_no_marketing(case: Case) -> None:
+def with_points(facts: Facts, **changes: Any) -> Facts:
+    points = {channel: replace(point, **changes) for channel, point in facts.points.items()}
+    return replace(facts, points=points)
+
+
+no_grants = st.sampled_from([None, Answer.PENDING, Answer.REVOKED])
+
+
+@given(cases(), no_grants, st.none() | spans(timedelta(days=3)))
+def test_no_grant_no_marketing(case: Case, answer: Answer | None, lasts: timedelta | None) -> None:
     candidate, facts = replace(case[0], purpose=Purpose.MARKETING), case[1]
-    decision = decide(candidate, facts)
-    if isinstance(decision, Send):
-        consent = facts.points[decision.channel].consents[candidate.topic]
-        assert consent.answer is Answer.GRANTED
-        assert consent.until is None or consent.until > facts.now
+    until = facts.now + lasts if lasts else None
+    consents = {candidate.topic: ConsentFacts(answer=answer, until=until)} if answer else {}
+    decision = decide(candidate, with_points(facts, consents=consents))
+    assert not isinstance(decision, Send)
+    if isinstance(decision, Wait):
+        assert decision.reason is Reason.AWAITING_OPT_IN
+
+
+@given(cases(), spans(timedelta(days=3)))
+def test_nothing_is_sent_or_planned_for_after_a_grant_ends(case: Case, lasts: timedelta) -> None:
+    candidate, facts = replace(case[0], purpose=Purpose.MARKETING), case[1]
+    ends = facts.now + lasts
+    consents = {candidate.topic: ConsentFacts(answer=Answer.GRANTED, until=ends)}
+    decision = decide(candidate, with_points(facts, consents=consents))
+    assert isinstance(decision, Drop) or (
+        facts.now < ends if isinstance(decision, Send) else decision.until < ends
+    )
 
 
 @pytest.mark.rule(26)
-@given(cases())
-def test_a_suppressed_address_is_never_used(case: Case) -> None:
+@given(cases(), st.sampled_from(Block))
+def test_a_suppressed_address_is_never_used(case: Case, block: Block) -> None:
     candidate, facts = case
-    decision = decide(candidate, facts)
-    if isinstance(decision, Drop):
-        return
-    blocked = facts.points[decision.channel].blocked
-    assert blocked is not Block.EVERYTHING
-    assert blocked is None or candidate.purpose is not Purpose.MARKETING
+    decision = decide(candidate, with_points(facts, blocked=block))
+    if block is Block.EVERYTHING or candidate.purpose is Purpose.MARKETING:
+        assert isinstance(decision, Drop)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(cases())
 def test_a_wait_ends_at_an_instant_at_which_all_is_open(case: Case) -> None:

@@ -1,0 +1,293 @@
+"""Who does what, and when. Everybody leaves a basket at the same moment; what follows differs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from oscar_crosschannel.testing.sms_counterpart import Text
+from sandbox.shop.people import PASSWORD
+
+from . import storefront
+from .browser import PHONE, SCANNER, Astray, Browser
+from .cast import Cast, Customer
+from .mailbox import Mail
+from .telling import Teller
+from .world import World
+
+#: A Tuesday: 10:00 in Seattle, 17:00 in York, 22:30 in Kolkata, 4:00 the next morning in Sydney.
+BEGIN = datetime(2026, 3, 10, 17, 0, tzinfo=UTC)
+END = timedelta(days=10)
+
+#: How often the engine gets to work, until when: closely as long as much falls due.
+PACES = [
+    (timedelta(hours=2), timedelta(minutes=2)),
+    (timedelta(days=2), timedelta(minutes=15)),
+    (END, timedelta(hours=2)),
+]
+
+#: The exclusive codes of the sandbox.
+CODE = re.compile(r"\bTEA[A-Z2-7]{12}\b")
+
+_LINK = re.compile(r"https?://\S+")
+_BOTH = {"cc_email": True, "cc_sms": True}
+
+
+@dataclass
+class Stage:
+    """What an act can use, and what it leaves behind for the verdict."""
+
+    world: World
+    cast: Cast
+    teller: Teller
+    #: When something happened, by words such as "Ada clicked".
+    moments: dict[str, datetime] = field(default_factory=dict)
+    #: Acts that could not be played, and why.
+    astray: list[str] = field(default_factory=list)
+    #: Everything that arrived, in the order in which it was told.
+    told: list[Mail | Text] = field(default_factory=list)
+
+    def tell(self, who: Customer, words: str, *, moment: str = "") -> None:
+        """Say what somebody has just done; `moment` gives it a name for the verdict."""
+        self.show(self.world.arrivals())
+        now = self.world.now()
+        self.teller.act(now, who, words)
+        if moment:
+            self.moments[moment] = now
+
+    def text(self, who: Customer, words: str) -> None:
+        """Somebody texts the shop."""
+        self.teller.typed(self.world.now(), who, words)
+        self.moments[f"{who.name} texted {words}"] = self.world.now()
+        self.world.answer(who.phone, words)
+
+    def settle(self) -> None:
+        """Let the engine react."""
+        self.show(self.world.settle())
+
+    def show(self, arrivals: Iterable[Mail | Text]) -> None:
+        """Tell what has arrived."""
+        for arrival in arrivals:
+            self.told.append(arrival)
+            if (who := self.cast.whose(arrival.to)) is not None:
+                self.teller.arrived(arrival, who)
+
+    def marketing_mail(self, who: Customer) -> Mail:
+        """The last one that somebody got."""
+        mails = [mail for mail in self.world.mailbox.mails if mail.to == who.email and mail.is_marketing]
+        if not mails:
+            raise Astray(f"{who.name} has got no email to act upon")
+        return mails[-1]
+
+    def code_text(self, who: Customer) -> tuple[str, str]:
+        """Code and link of the last offer on somebody's phone."""
+        for text in reversed(self.world.phones.phone(who.phone)):
+            code, link = CODE.search(text.body), _LINK.search(text.body)
+            if code and link:
+                return code[0], link[0]
+        raise Astray(f"{who.name} has got no text with a code to act upon")
+
+
+#: What one person does at a time.
+Play = Callable[[Stage, Customer], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Acts under one heading: how long after the beginning, who (a field of `Cast`), what."""
+
+    title: str
+    acts: Sequence[tuple[timedelta, str, Play]]
+
+
+def play(stage: Stage) -> None:
+    """The whole story."""
+    for scene in SCENES:
+        stage.teller.heading(scene.title)
+        for after, name, act in scene.acts:
+            _wait(stage, after)
+            _play(stage, getattr(stage.cast, name), act)
+            stage.settle()
+    _wait(stage, END)
+
+
+def _play(stage: Stage, who: Customer, act: Play) -> None:
+    """An act that cannot be played is told and judged; the others go on."""
+    try:
+        act(stage, who)
+    except Astray as reason:
+        stage.astray.append(f"{who.name} could not play “{act.__name__.replace('_', ' ')}”: {reason}")
+        stage.teller.astray(stage.world.now(), who, f"{reason}.")
+
+
+def _wait(stage: Stage, until: timedelta) -> None:
+    """Let time pass in steps, at each of which the engine gets to work."""
+    while (elapsed := stage.world.now() - BEGIN) < until:
+        pace = next(pace for end, pace in PACES if elapsed < end)
+        following = (elapsed // pace + 1) * pace
+        stage.show(stage.world.move_to(BEGIN + min(following, until)))
+        stage.teller.passing(f"   {stage.world.now():%A %d %B, %H:%M} UTC")
+
+
+# They leave
+
+
+def leaves_as_a_guest(stage: Stage, who: Customer) -> None:
+    _fill(who)
+    storefront.enter_checkout(who.browser, who.email, {**_BOTH, "cc_phone": who.phone})
+    stage.tell(
+        who,
+        f"puts {_listed(who)} into the basket, goes to the checkout as a guest, ticks both boxes, and leaves.",
+        moment=f"{who.name} left",
+    )
+    stage.settle()
+    stage.text(who, "YES")
+
+
+def leaves_as_a_customer(stage: Stage, who: Customer) -> None:
+    storefront.log_in(who.browser, who.email, PASSWORD)
+    _fill(who)
+    stage.tell(who, f"logs in, puts {_listed(who)} into the basket, and leaves.", moment=f"{who.name} left")
+
+
+def registers_and_leaves(stage: Stage, who: Customer) -> None:
+    storefront.register(who.browser, who.email, PASSWORD, boxes={"cc_email": True})
+    _fill(who)
+    stage.tell(
+        who,
+        f"registers, ticks the box for email, puts {_listed(who)} into the basket, and leaves.",
+        moment=f"{who.name} left",
+    )
+
+
+def leaves_another_basket(stage: Stage, who: Customer) -> None:
+    _fill(who)
+    stage.tell(who, f"puts {_listed(who)} into the basket, and leaves.", moment=f"{who.name} left again")
+
+
+# What they do then
+
+
+def orders(stage: Stage, who: Customer) -> None:
+    storefront.finish_checkout(who.browser, who.address)
+    stage.tell(who, "comes back and buys.", moment=f"{who.name} bought")
+
+
+def has_a_mailbox_that_scans(stage: Stage, who: Customer) -> None:
+    scanner = Browser(stage.world.home, agent=SCANNER)
+    links = stage.marketing_mail(who).links
+    for link in links:
+        scanner.look(link)
+        scanner.open(link)
+    stage.tell(
+        who, f"sleeps; the scanner of her mailbox opens all {len(links)} links of the email (HEAD, GET)."
+    )
+
+
+def clicks_and_does_not_buy(stage: Stage, who: Customer) -> None:
+    page = who.browser.open(stage.marketing_mail(who).links[0])
+    _expect(page.words, who.basket[0][0])
+    stage.tell(
+        who, "clicks in the email, looks at what she left, and does not buy.", moment=f"{who.name} clicked"
+    )
+
+
+def comes_back_on_her_phone(stage: Stage, who: Customer) -> None:
+    code, link = stage.code_text(who)
+    phone = Browser(stage.world.home, agent=PHONE)
+    page = phone.open(link)
+    for title, _ in who.basket:
+        _expect(page.words, title)
+    if code in phone.open("/basket/").words:
+        raise Astray("opening the link alone has already changed the basket")
+    basket = phone.submit(page, {})
+    for wanted in (code, *(title for title, _ in who.basket)):
+        _expect(basket.words, wanted)
+    stage.tell(
+        who, "opens the link of the text on another device, which only shows her basket; presses “Restore”."
+    )
+    storefront.enter_checkout(phone, who.email)
+    storefront.finish_checkout(phone, who.address)
+    stage.tell(who, "buys, with the code.", moment=f"{who.name} bought")
+
+
+def unsubscribes(stage: Stage, who: Customer) -> None:
+    url = stage.marketing_mail(who).unsubscribe_url
+    Browser(stage.world.home).post(url, {"List-Unsubscribe": "One-Click"})
+    stage.tell(
+        who, "presses “Unsubscribe” in her mail program (one click).", moment=f"{who.name} unsubscribed"
+    )
+
+
+def says_stop(stage: Stage, who: Customer) -> None:
+    stage.text(who, "STOP")
+
+
+def orders_without_logging_in(stage: Stage, who: Customer) -> None:
+    kitchen = Browser(stage.world.home)
+    storefront.put_into_basket(kitchen, *who.basket[0])
+    storefront.enter_checkout(kitchen, who.other_email)
+    storefront.finish_checkout(kitchen, who.address)
+    stage.tell(
+        who,
+        "buys on another computer as a guest, with another email; only her phone number is the same.",
+        moment=f"{who.name} bought",
+    )
+
+
+def _fill(who: Customer) -> None:
+    for title, quantity in who.basket:
+        storefront.put_into_basket(who.browser, title, quantity)
+
+
+def _listed(who: Customer) -> str:
+    things = [f"{quantity} × {title}" for title, quantity in who.basket]
+    return " and ".join(filter(None, [", ".join(things[:-1]), things[-1]]))
+
+
+def _expect(words: str, wanted: str) -> None:
+    if wanted not in words:
+        raise Astray(f"the page does not show “{wanted}”")
+
+
+SCENES = [
+    Scene(
+        "Ten people fill their baskets, and leave",
+        [
+            (timedelta(), "ada", leaves_as_a_guest),
+            (timedelta(), "gus", leaves_as_a_guest),
+            (timedelta(), "rosa", leaves_as_a_guest),
+            (timedelta(), "una", registers_and_leaves),
+            (timedelta(), "alice", leaves_as_a_customer),
+            (timedelta(), "ben", leaves_as_a_customer),
+            (timedelta(), "clara", leaves_as_a_customer),
+            (timedelta(), "dev", leaves_as_a_customer),
+            (timedelta(), "elodie", leaves_as_a_customer),
+            (timedelta(), "finn", leaves_as_a_customer),
+        ],
+    ),
+    Scene("Half an hour later", [(timedelta(minutes=30), "gus", orders)]),
+    Scene(
+        "An hour without a sound: the email",
+        [
+            (timedelta(minutes=70), "ada", has_a_mailbox_that_scans),
+            (timedelta(minutes=80), "una", unsubscribes),
+            (timedelta(hours=3), "rosa", says_stop),
+            (timedelta(hours=4), "ada", clicks_and_does_not_buy),
+            (timedelta(hours=5), "alice", orders_without_logging_in),
+        ],
+    ),
+    Scene(
+        "A day without an order: the text with a code, by day",
+        [(timedelta(hours=31), "ada", comes_back_on_her_phone)],
+    ),
+    Scene(
+        "A week later",
+        [
+            (timedelta(days=8), "ben", leaves_another_basket),
+            (timedelta(days=8), "una", leaves_another_basket),
+        ],
+    ),
+]

@@ -1,0 +1,67 @@
+"""Workers that can be killed: `python -m tests.services.worker FILE` reads commands, one a line.
+
+Each line is a JSON object of settings; it forks a worker that ticks without end, and prints its
+process id. What is "sent" is a line in FILE: address, a tab, the text. One write per line, so that a
+kill leaves a whole line or none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import django
+
+#: How long the provider takes for a message.
+CALL_SECONDS = 0.002
+
+
+def main(ledger: Path) -> None:
+    django.setup()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            work(ledger, json.loads(line))
+        print(pid, flush=True)
+
+
+def work(ledger: Path, options: Mapping[str, Any]) -> None:
+    from django.conf import settings
+
+    from oscar_crosschannel.channels.base import Channel
+    from oscar_crosschannel.conf import bind_shop
+    from oscar_crosschannel.core.outbound import Outbound, Receipt
+    from oscar_crosschannel.oscar.shop import OscarShop
+    from oscar_crosschannel.services.dispatch import tick
+    from tests.services import stage
+
+    class Ledger(stage.Letters):
+        def send(self, outbound: Outbound) -> Receipt:
+            os.write(file, f"{outbound.recipient.address}\t{outbound.content.text}\n".encode())
+            time.sleep(CALL_SECONDS)
+            return Receipt(provider="ledger")
+
+    def the_ledger() -> Channel:
+        return Ledger()
+
+    file = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    stage.letters = the_ledger
+    settings.CROSSCHANNEL_CHANNELS = stage.CHANNELS
+    settings.CROSSCHANNEL_LEASE = timedelta(seconds=options["lease"])
+    settings.CROSSCHANNEL_JUDGE_BATCH = options["batch"]
+    bind_shop(OscarShop())
+    while True:
+        tick(datetime.now(UTC))
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
