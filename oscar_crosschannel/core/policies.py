@@ -55,14 +55,14 @@ def reachable(candidate: Candidate, channel: str, facts: Facts, at: datetime) ->
 
 
 def consented(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
-    """Marketing needs a grant for this topic on this channel; a requested message, that none was revoked."""
+    """Marketing needs a grant for this topic on this channel; a requested message, that nothing else was said."""
     if candidate.purpose in (Purpose.TRANSACTIONAL, Purpose.CRITICAL):
         return ALLOW
     point = facts.points.get(channel)
     consent = point.consents.get(candidate.topic) if point else None
-    if candidate.purpose is Purpose.REQUESTED:
-        return Deny(Reason.NO_CONSENT) if consent and consent.answer is Answer.REVOKED else ALLOW
-    if consent is None or consent.answer is Answer.REVOKED or (consent.until and consent.until <= at):
+    if consent is None:
+        return ALLOW if candidate.purpose is Purpose.REQUESTED else Deny(Reason.NO_CONSENT)
+    if consent.answer is Answer.REVOKED or (consent.until and consent.until <= at):
         return Deny(Reason.NO_CONSENT)
     if consent.answer is Answer.GRANTED:
         return ALLOW

@@ -112,6 +112,11 @@ def test_a_request_that_ran_out_denies() -> None:
     [
         (Purpose.REQUESTED, None, ALLOWED),
         (Purpose.REQUESTED, REVOKED, Deny(Reason.NO_CONSENT)),
+        (
+            Purpose.REQUESTED,
+            ConsentFacts(answer=Answer.PENDING),
+            Hold(NOON + 3 * DAY, Reason.AWAITING_OPT_IN),
+        ),
         (Purpose.TRANSACTIONAL, REVOKED, ALLOWED),
         (Purpose.CRITICAL, REVOKED, ALLOWED),
     ],

@@ -65,9 +65,9 @@ class Workers:
 
     def sent(self) -> list[tuple[str, str]]:
         """(address, text) of every call."""
-        if not self._ledger.exists():
-            return []
-        return [(line.split("\t")[0], line.split("\t")[1]) for line in self._ledger.read_text().splitlines()]
+        lines = [line.split("\t") for line in self._ledger.read_text().splitlines()]
+        assert not [part for address, part in lines if address == "failed"]
+        return [(address, text) for address, text in lines]
 
     def close(self) -> None:
         for pid in list(self._ids):

@@ -1,8 +1,8 @@
 """Workers that can be killed: `python -m tests.services.worker FILE` reads commands, one a line.
 
 Each line is a JSON object of settings; it forks a worker that ticks without end, and prints its
-process id. What is "sent" is a line in FILE: address, a tab, the text. One write per line, so that a
-kill leaves a whole line or none.
+process id. What is "sent" is a line in FILE: address, a tab, the text. A part of a tick that raised is
+such a line too. One write per line, so that a kill leaves a whole line or none.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def work(ledger: Path, options: Mapping[str, Any]) -> None:
     settings.CROSSCHANNEL_JUDGE_BATCH = options["batch"]
     bind_shop(OscarShop())
     while True:
-        tick(datetime.now(UTC))
+        for part in tick(datetime.now(UTC)).failed:
+            os.write(file, f"failed\t{part}\n".encode())
         time.sleep(0.02)
 
 
