@@ -25,7 +25,7 @@ def step(key: str) -> str:
 
 def page(row: Model) -> str:
     """Address of a row's page in the admin; empty when the project has none for it."""
-    model = row._meta  # noqa: SLF001 -- Django's documented API
+    model = row._meta
     try:
         return reverse(f"admin:{model.app_label}_{model.model_name}_change", args=[row.pk])
     except NoReverseMatch:

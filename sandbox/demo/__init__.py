@@ -14,6 +14,8 @@ tables are read for one thing, the reasons in the closing table.
     world.py        the processes and their clock
     preparation.py  an empty database becomes a stocked shop
     telling.py      how it is printed
+    reasons.py      why something was not sent
+    performance.py  all of it, from curtain to verdict
 
 Nothing imports this package.
 """

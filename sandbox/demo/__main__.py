@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,10 +17,20 @@ from oscar_crosschannel.testing.sms_counterpart import SmsCounterpart
 from .mailbox import Mailbox
 from .world import environment
 
+INTRODUCTION = """
+An abandoned basket, from the first click to the order, in a shop of its own: a real storefront over HTTP,
+the engine in another process, an SMTP server, and a counterpart of Twilio. Only the clock is moved.
+"""
+
 
 def main() -> int:
     """Prepare the surroundings, then Django, then play."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sandbox.demo.settings")
+    parser = ArgumentParser(prog="python -m sandbox.demo", description=INTRODUCTION)
+    parser.add_argument("--settings", default="sandbox.demo.settings", help="of the shop (%(default)s)")
+    os.environ["DJANGO_SETTINGS_MODULE"] = parser.parse_args().settings
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace", line_buffering=True)
+    print(INTRODUCTION)
     with (
         TemporaryDirectory(prefix="quillbrook-", ignore_cleanup_errors=True) as home,
         Mailbox() as mailbox,
@@ -32,4 +44,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

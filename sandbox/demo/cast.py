@@ -15,6 +15,27 @@ from sandbox.shop.people import PEOPLE
 from .browser import Browser
 from .storefront import Address
 
+HOME_OF_ADA = {
+    "first_name": "Ada",
+    "last_name": "Byron",
+    "line1": "9 Alder Street",
+    "line4": "Seattle",
+    "state": "WA",
+    "postcode": "98101",
+    "country": "US",
+    "phone_number": "+12065550142",
+}
+HOME_OF_GUS = {
+    "first_name": "Gus",
+    "last_name": "Lindqvist",
+    "line1": "40 Lake Street",
+    "line4": "Chicago",
+    "state": "IL",
+    "postcode": "60601",
+    "country": "US",
+    "phone_number": "+13125550147",
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Customer:
@@ -86,7 +107,7 @@ def gather(home: str) -> Cast:
             agreed="email, texts",
             basket=[("Chamomile Inkwell", 1), ("Peppermint Hour", 1), ("Heron Cup", 2)],
             browser=Browser(home),
-            address=_address("Ada", "Byron", "9 Alder Street", "Seattle", "WA", "98101", "+12065550142"),
+            address=HOME_OF_ADA,
         ),
         alice=_known(home, "Alice", agreed="email, texts", basket=[("The Reading Box", 1)]),
         ben=_known(home, "Ben", agreed="email", basket=[("Millrace Breakfast", 2)]),
@@ -103,7 +124,7 @@ def gather(home: str) -> Cast:
             agreed="email, texts",
             basket=[("Bamboo Whisk", 1), ("Moss Step Matcha", 1)],
             browser=Browser(home),
-            address=_address("Gus", "Lindqvist", "40 Lake Street", "Chicago", "IL", "60601", "+13125550147"),
+            address=HOME_OF_GUS,
         ),
         rosa=Customer(
             name="Rosa",
@@ -139,31 +160,15 @@ def _known(home: str, first_name: str, *, agreed: str, basket: Sequence[tuple[st
         agreed=agreed,
         basket=basket,
         browser=Browser(home, language=person.language),
-        address=_address(
-            first_name,
-            person.last_name,
-            person.line1,
-            person.city,
-            person.state,
-            person.postcode,
-            person.phone,
-        )
-        | {"country": person.country},
+        address={
+            "first_name": first_name,
+            "last_name": person.last_name,
+            "line1": person.line1,
+            "line4": person.city,
+            "state": person.state,
+            "postcode": person.postcode,
+            "country": person.country,
+            "phone_number": person.phone,
+        },
         other_email=f"{person.email.partition('@')[0]}.at.home@example.org",
     )
-
-
-def _address(
-    first_name: str, last_name: str, line1: str, city: str, state: str, postcode: str, phone: str
-) -> dict[str, str]:
-    """The fields of Oscar's form."""
-    return {
-        "first_name": first_name,
-        "last_name": last_name,
-        "line1": line1,
-        "line4": city,
-        "state": state,
-        "postcode": postcode,
-        "country": "US",
-        "phone_number": phone,
-    }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern
+from email.utils import mktime_tz, parsedate_tz
 from types import TracebackType
 from typing import Self
 
@@ -32,6 +34,12 @@ class Mail:
         """The part for readers without HTML."""
         part = self.message.get_body(("plain",))
         return str(part.get_content()) if part else ""
+
+    @property
+    def dated(self) -> datetime:
+        """What the sender says of the time."""
+        parts = parsedate_tz(str(self.message["Date"]))
+        return datetime.fromtimestamp(mktime_tz(parts) if parts else 0, UTC)
 
     @property
     def links(self) -> list[str]:
@@ -76,7 +84,7 @@ class Mailbox:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Take one message; the name is aiosmtpd's."""
-        message = message_from_bytes(envelope.content or b"", EmailMessage, policy=modern)
+        message = message_from_bytes(envelope.original_content or b"", EmailMessage, policy=modern)
         now = datetime.now(UTC)
         self.mails.extend(Mail(now, address, message) for address in envelope.rcpt_tos)
         return "250 OK"
@@ -86,5 +94,6 @@ class _Controller(Controller):
     """Takes a free port."""
 
     def _trigger_server(self) -> None:
+        assert isinstance(self.server, asyncio.Server)
         self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        super()._trigger_server()  # type: ignore[no-untyped-call]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
+import requests
 from django.conf import settings
 
 from oscar_crosschannel.testing.sms_counterpart import SmsCounterpart
@@ -18,11 +19,6 @@ from .telling import Teller
 #: When the shop is stocked, and its customers are asked for consent.
 OPENING = story.BEGIN - timedelta(hours=1)
 
-_INTRODUCTION = """
-An abandoned basket, from the first click to the order, in a shop of its own: a real storefront over HTTP,
-the engine in another process, an SMTP server, and a counterpart of Twilio. Only the clock is moved.
-"""
-
 _COLUMNS = """
  Columns: time since everybody left · time where the person is · what happens.
  EMAIL, TEXT: arrived in a mailbox, on a phone. texts: the person texts the shop."""
@@ -35,7 +31,6 @@ def perform(mailbox: Mailbox, phones: SmsCounterpart) -> int:
     clock.install()
     clock.set_now(OPENING)
     home = settings.CROSSCHANNEL_BASE_URL
-    teller.say(_INTRODUCTION)
     teller.say("Making the tables …")
     preparation.migrate(lambda done, total: teller.passing(f"migration {done} of {total}"))
     try:
@@ -49,9 +44,11 @@ def perform(mailbox: Mailbox, phones: SmsCounterpart) -> int:
                 stage = story.Stage(world.World(home, mailbox, phones, engine), gather(home), teller)
                 story.play(stage)
                 is_true = _close(stage)
-    except world.Collapsed as collapse:
-        teller.end(f"{collapse}\n{world.last_words()}", good=False)
-        return 1
+    except (world.Collapsed, requests.RequestException) as collapse:
+        teller.end(f"The demo broke off: {collapse}", good=False)
+        is_true = False
+    if not is_true:
+        teller.say(world.last_words())
     teller.say(f"{time.monotonic() - started:.0f} seconds.")
     return 0 if is_true else 1
 
@@ -60,7 +57,10 @@ def _close(stage: story.Stage) -> bool:
     """The table and the verdict."""
     stage.teller.heading("Who got what")
     stage.teller.table([_HEAD, *(_row(stage, who) for who in stage.cast.everybody)])
-    stage.teller.heading("Is the story true? By what mailboxes and phones received, and by Oscar's orders")
+    stage.teller.say(
+        "\n Counted are offers: neither Oscar’s own mail nor questions about consent and answers."
+    )
+    stage.teller.heading("Is the story true? By what mailboxes and phones received, and by Oscar’s orders")
     findings = verdict.judge(stage)
     for finding in findings:
         stage.teller.check(finding.sentence, finding.wrong)
@@ -72,7 +72,7 @@ def _close(stage: story.Stage) -> bool:
     return not wrong
 
 
-_HEAD = ["", "agreed to", "emails", "texts", "not sent, and why (as the admin says it)"]
+_HEAD = ["", "agreed to", "emails", "texts", "not sent, and why (in the words of the admin)"]
 
 
 def _row(stage: story.Stage, who: Customer) -> list[str]:

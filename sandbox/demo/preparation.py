@@ -7,6 +7,7 @@ starts from a copy if no migration has changed since.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from hashlib import sha256
@@ -31,7 +32,7 @@ def migrate(progress: Progress) -> None:
     """All tables, and the rows that migrations bring."""
     kept = _KEPT / f"migrated-{_fingerprint()}.sqlite3"
     if kept.exists():
-        shutil.copyfile(kept, settings.DATABASES["default"]["NAME"])
+        shutil.copyfile(kept, connection.settings_dict["NAME"])
     call_command("migrate", verbosity=1, stdout=_Counter(progress))
     if not kept.exists():
         _keep(kept)
@@ -70,13 +71,10 @@ def _fingerprint() -> str:
 
 def _keep(kept: Path) -> None:
     """Store a copy, whole or not at all: another demo may run beside this one."""
-    draft = Path(settings.HOME, "migrated.sqlite3")
+    _KEPT.mkdir(exist_ok=True)
+    draft = kept.with_suffix(f".{os.getpid()}")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM INTO %s", [str(draft)])
-    _KEPT.mkdir(exist_ok=True)
     for old in _KEPT.glob("migrated-*.sqlite3"):
         old.unlink(missing_ok=True)
-    arrived = kept.with_suffix(f".{draft.stat().st_ino}")
-    shutil.copyfile(draft, arrived)
-    arrived.replace(kept)
-    draft.unlink()
+    draft.replace(kept)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from django.db.models import Q
 
-from oscar_crosschannel.admin import sentences
-from oscar_crosschannel.blueprints import AbandonedCart
+from oscar_crosschannel.admin import sentences, titles
+from oscar_crosschannel.blueprints.abandoned_cart import AbandonedCart
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.models import Message
 
 
 def of(email: str) -> list[str]:
-    """One sentence per reminder or code that this person did not get."""
+    """What of the flow this person did not get, with the number of baskets if it is more than one."""
     theirs = Q(contact__user__email=email) | Q(contact__points__address=email)
     kept_back = (
         Message.objects.filter(theirs, flow__key=AbandonedCart.key)
@@ -19,10 +21,12 @@ def of(email: str) -> list[str]:
         .order_by("id")
         .distinct()
     )
-    return [_sentence(message) for message in kept_back]
+    counted = Counter(map(_sentence, kept_back))
+    return [f"{words} ({count} ×)" if count > 1 else words for words, count in counted.items()]
 
 
 def _sentence(message: Message) -> str:
     step = AbandonedCart.plan().step(message.step_key)
-    channels = step.channels if step else ()
-    return f"{sentences.channels(channels)}: {sentences.reason(message.reason, channels)}"
+    return (
+        f"{titles.step(message.step_key)}: {sentences.reason(message.reason, step.channels if step else ())}"
+    )

@@ -21,12 +21,17 @@ from .world import World
 BEGIN = datetime(2026, 3, 10, 17, 0, tzinfo=UTC)
 END = timedelta(days=10)
 
-#: How often the engine gets to work, until when: closely as long as much falls due.
-PACES = [
-    (timedelta(hours=2), timedelta(minutes=2)),
-    (timedelta(days=2), timedelta(minutes=15)),
-    (END, timedelta(hours=2)),
-]
+#: When something should fall due: then the engine works every minute, as in a real shop.
+DUE = [timedelta(hours=1), timedelta(hours=28), timedelta(days=8, hours=1)]
+#: Else every half hour, and after two days every four hours, so that the demo ends soon.
+TICKS = sorted(
+    {timedelta(minutes=30) * half_hours for half_hours in range(1, 97)}
+    | {timedelta(hours=4) * more for more in range(12, 60)}
+    | {due + timedelta(minutes=minute) for due in DUE for minute in range(1, 6)}
+)
+
+#: What people take when they come again.
+LATER = "Mill Towel"
 
 #: The exclusive codes of the sandbox.
 CODE = re.compile(r"\bTEA[A-Z2-7]{12}\b")
@@ -46,16 +51,18 @@ class Stage:
     moments: dict[str, datetime] = field(default_factory=dict)
     #: Acts that could not be played, and why.
     astray: list[str] = field(default_factory=list)
+    #: When the present act began.
+    began: datetime = BEGIN
     #: Everything that arrived, in the order in which it was told.
     told: list[Mail | Text] = field(default_factory=list)
 
     def tell(self, who: Customer, words: str, *, moment: str = "") -> None:
-        """Say what somebody has just done; `moment` gives it a name for the verdict."""
-        self.show(self.world.arrivals())
-        now = self.world.now()
-        self.teller.act(now, who, words)
+        """Say what somebody did since `began`; `moment` gives its end a name for the verdict."""
+        self.teller.act(self.began, who, words)
+        self.began = self.world.now()
         if moment:
-            self.moments[moment] = now
+            self.moments[moment] = self.began
+        self.show(self.world.arrivals())
 
     def text(self, who: Customer, words: str) -> None:
         """Somebody texts the shop."""
@@ -100,34 +107,36 @@ class Scene:
 
     title: str
     acts: Sequence[tuple[timedelta, str, Play]]
+    until: timedelta  #: the scene goes on so long, whatever happens
 
 
 def play(stage: Stage) -> None:
     """The whole story."""
     for scene in SCENES:
         stage.teller.heading(scene.title)
+        stage.settle()
         for after, name, act in scene.acts:
             _wait(stage, after)
             _play(stage, getattr(stage.cast, name), act)
             stage.settle()
-    _wait(stage, END)
+        _wait(stage, scene.until)
 
 
 def _play(stage: Stage, who: Customer, act: Play) -> None:
     """An act that cannot be played is told and judged; the others go on."""
+    stage.began = stage.world.now()
     try:
         act(stage, who)
     except Astray as reason:
-        stage.astray.append(f"{who.name} could not play “{act.__name__.replace('_', ' ')}”: {reason}")
+        stage.astray.append(f"{who.name} could not play “{act.__name__.replace('_', ' ')}”: {reason}.")
         stage.teller.astray(stage.world.now(), who, f"{reason}.")
 
 
 def _wait(stage: Stage, until: timedelta) -> None:
     """Let time pass in steps, at each of which the engine gets to work."""
-    while (elapsed := stage.world.now() - BEGIN) < until:
-        pace = next(pace for end, pace in PACES if elapsed < end)
-        following = (elapsed // pace + 1) * pace
-        stage.show(stage.world.move_to(BEGIN + min(following, until)))
+    passed = stage.world.now() - BEGIN
+    for elapsed in [tick for tick in TICKS if passed < tick < until] + [until]:
+        stage.show(stage.world.move_to(BEGIN + elapsed))
         stage.teller.passing(f"   {stage.world.now():%A %d %B, %H:%M} UTC")
 
 
@@ -162,9 +171,9 @@ def registers_and_leaves(stage: Stage, who: Customer) -> None:
     )
 
 
-def leaves_another_basket(stage: Stage, who: Customer) -> None:
-    _fill(who)
-    stage.tell(who, f"puts {_listed(who)} into the basket, and leaves.", moment=f"{who.name} left again")
+def leaves_again(stage: Stage, who: Customer) -> None:
+    storefront.put_into_basket(who.browser, LATER)
+    stage.tell(who, f"adds 1 × {LATER} to the basket, and leaves again.", moment=f"{who.name} left again")
 
 
 # What they do then
@@ -182,7 +191,8 @@ def has_a_mailbox_that_scans(stage: Stage, who: Customer) -> None:
         scanner.look(link)
         scanner.open(link)
     stage.tell(
-        who, f"sleeps; the scanner of her mailbox opens all {len(links)} links of the email (HEAD, GET)."
+        who,
+        f"has not seen it yet; her mailbox’s scanner opens every link in it ({len(links)}), by HEAD and by GET.",
     )
 
 
@@ -194,7 +204,7 @@ def clicks_and_does_not_buy(stage: Stage, who: Customer) -> None:
     )
 
 
-def comes_back_on_her_phone(stage: Stage, who: Customer) -> None:
+def comes_back_on_another_device(stage: Stage, who: Customer) -> None:
     code, link = stage.code_text(who)
     phone = Browser(stage.world.home, agent=PHONE)
     page = phone.open(link)
@@ -211,6 +221,10 @@ def comes_back_on_her_phone(stage: Stage, who: Customer) -> None:
     storefront.enter_checkout(phone, who.email)
     storefront.finish_checkout(phone, who.address)
     stage.tell(who, "buys, with the code.", moment=f"{who.name} bought")
+
+
+def sleeps(stage: Stage, who: Customer) -> None:
+    stage.tell(who, "sleeps; his text is due since half past ten at night, and has to wait for the morning.")
 
 
 def unsubscribes(stage: Stage, who: Customer) -> None:
@@ -252,42 +266,50 @@ def _expect(words: str, wanted: str) -> None:
         raise Astray(f"the page does not show “{wanted}”")
 
 
+def _h(hours: float) -> timedelta:
+    return timedelta(hours=hours)
+
+
 SCENES = [
+    Scene(
+        "Clara had ticked the box for texts earlier that day, and is asked whether she meant it", [], _h(0)
+    ),
     Scene(
         "Ten people fill their baskets, and leave",
         [
-            (timedelta(), "ada", leaves_as_a_guest),
-            (timedelta(), "gus", leaves_as_a_guest),
-            (timedelta(), "rosa", leaves_as_a_guest),
-            (timedelta(), "una", registers_and_leaves),
-            (timedelta(), "alice", leaves_as_a_customer),
-            (timedelta(), "ben", leaves_as_a_customer),
-            (timedelta(), "clara", leaves_as_a_customer),
-            (timedelta(), "dev", leaves_as_a_customer),
-            (timedelta(), "elodie", leaves_as_a_customer),
-            (timedelta(), "finn", leaves_as_a_customer),
+            (_h(0), "ada", leaves_as_a_guest),
+            (_h(0), "gus", leaves_as_a_guest),
+            (_h(0), "rosa", leaves_as_a_guest),
+            (_h(0), "una", registers_and_leaves),
+            (_h(0), "alice", leaves_as_a_customer),
+            (_h(0), "ben", leaves_as_a_customer),
+            (_h(0), "clara", leaves_as_a_customer),
+            (_h(0), "dev", leaves_as_a_customer),
+            (_h(0), "elodie", leaves_as_a_customer),
+            (_h(0), "finn", leaves_as_a_customer),
         ],
+        _h(0),
     ),
-    Scene("Half an hour later", [(timedelta(minutes=30), "gus", orders)]),
+    Scene("Half an hour later", [(_h(0.5), "gus", orders)], _h(0.5)),
     Scene(
         "An hour without a sound: the email",
         [
-            (timedelta(minutes=70), "ada", has_a_mailbox_that_scans),
-            (timedelta(minutes=80), "una", unsubscribes),
-            (timedelta(hours=3), "rosa", says_stop),
-            (timedelta(hours=4), "ada", clicks_and_does_not_buy),
-            (timedelta(hours=5), "alice", orders_without_logging_in),
+            (_h(1.25), "ada", has_a_mailbox_that_scans),
+            (_h(1.5), "una", unsubscribes),
+            (_h(3), "rosa", says_stop),
+            (_h(4), "ada", clicks_and_does_not_buy),
+            (_h(5), "alice", orders_without_logging_in),
         ],
+        _h(24),
     ),
     Scene(
         "A day without an order: the text with a code, by day",
-        [(timedelta(hours=31), "ada", comes_back_on_her_phone)],
+        [(_h(24.5), "dev", sleeps), (_h(31), "ada", comes_back_on_another_device)],
+        _h(48),
     ),
     Scene(
         "A week later",
-        [
-            (timedelta(days=8), "ben", leaves_another_basket),
-            (timedelta(days=8), "una", leaves_another_basket),
-        ],
+        [(_h(8 * 24), "ben", leaves_again), (_h(8 * 24), "una", leaves_again)],
+        END,
     ),
 ]

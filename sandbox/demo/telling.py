@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import textwrap
@@ -14,13 +13,13 @@ from oscar_crosschannel.testing.sms_counterpart import Text
 from .cast import Customer
 from .mailbox import Mail
 
-#: Of an email, at most this many lines are shown.
-EXCERPT = 6
+#: So much of a text is enough to recognise it.
+BEGINNING = 60
 
-_WIDEST = 110
+_NARROWEST, _WIDEST = 78, 110
+#: Where words begin, after " 1d  4:01  Wed 14:01 Seattle   Ada    TEXT  ".
+_INDENT = 44
 _BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN = "1", "2", "31", "32", "33", "36"
-#: Below this line an email only says who sent it, and why.
-_SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
 
 
 class Teller:
@@ -29,8 +28,10 @@ class Teller:
     def __init__(self, begin: datetime) -> None:
         self.begin = begin
         self._is_terminal = sys.stdout.isatty()
-        self._width = min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns - 1)
+        columns = shutil.get_terminal_size((_WIDEST, 24)).columns
+        self._width = max(_NARROWEST, min(_WIDEST, columns) - 1)
         self._passing = False
+        self._known: set[str] = set()
 
     def say(self, words: str = "") -> None:
         """A plain line, or several."""
@@ -62,12 +63,12 @@ class Teller:
     def arrived(self, arrival: Mail | Text, who: Customer) -> None:
         """Something reaches a mailbox or a phone."""
         if isinstance(arrival, Text):
-            self._entry(arrival.at, who, "TEXT", arrival.body, _GREEN)
+            self._entry(arrival.at, who, "TEXT", self._once(arrival.body), _GREEN)
             return
         self._entry(arrival.at, who, "EMAIL", f"“{arrival.subject}”", _CYAN)
         if arrival.is_marketing:
-            for line in _excerpt(arrival.text):
-                self._hang(line)
+            for line in textwrap.wrap(_excerpt(arrival.text), self._width - _INDENT):
+                self.say(" " * _INDENT + self._in(_DIM, line))
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """Rows of equal length, the first is the head; the last column is wrapped."""
@@ -96,22 +97,27 @@ class Teller:
         self.say(self._in(f"{_BOLD};{_GREEN if good else _RED}", words))
 
     def _entry(self, at: datetime, who: Customer, kind: str, words: str, colour: str) -> None:
-        when = f"{self._elapsed(at):>8}  {who.local(at)}  {who.place:<8}"
+        when = f"{self._elapsed(at):>9}  {who.local(at)} {who.place:<8}"
         first, *rest = textwrap.wrap(words, self._width - _INDENT, break_long_words=False) or [""]
         self.say(
-            f"{self._in(_DIM, when)}  {self._in(_BOLD, f'{who.name:<6}')}  "
-            f"{self._in(colour, f'{kind:<5}')}  {self._in(colour if kind in {'✗', 'EMAIL'} else '', first)}"
+            f"{self._in(_DIM, when)}  {self._in(_BOLD, f'{who.name:<6}')} "
+            f"{self._in(colour, f'{kind:<5}')} {self._in(colour if kind in {'✗', 'EMAIL'} else '', first)}"
         )
         for line in rest:
             self.say(" " * _INDENT + line)
 
-    def _hang(self, line: str) -> None:
-        for part in textwrap.wrap(line, self._width - _INDENT, subsequent_indent="  "):
-            self.say(" " * _INDENT + self._in(_DIM, part))
+    def _once(self, words: str) -> str:
+        """The words; when they were told before, only how they begin."""
+        if words in self._known:
+            return textwrap.shorten(words, BEGINNING, placeholder=" … (the same words)")
+        self._known.add(words)
+        return words
 
     def _elapsed(self, at: datetime) -> str:
         minutes = (at - self.begin) // timedelta(minutes=1)
-        return f"+{minutes // 60}:{minutes % 60:02}"
+        days, hours = divmod(minutes // 60, 24)
+        clock = f"{hours}:{minutes % 60:02}"
+        return f"{days}d {clock:>5}" if days else clock
 
     def _in(self, colour: str, words: str) -> str:
         return f"\x1b[{colour}m{words}\x1b[0m" if colour and self._is_terminal else words
@@ -122,12 +128,9 @@ class Teller:
             self._passing = False
 
 
-#: Where words begin: after "  +24:00  Wed 11:05  Leipzig   Clara   EMAIL  ".
-_INDENT = 45
-
-
-def _excerpt(text: str) -> list[str]:
-    """The first lines of an email that say something."""
-    letter = _SIGNATURE.split(text, maxsplit=1)[0]
-    lines = [line.strip() for line in letter.splitlines() if line.strip() and "://" not in line]
-    return lines if len(lines) <= EXCERPT else [*lines[:EXCERPT], "…"]
+def _excerpt(text: str) -> str:
+    """What an email says before its first link, in one line."""
+    letter, link, _ = text.partition("http")
+    lines = [line.strip() for line in letter.splitlines() if line.strip()]
+    words = " · ".join([*lines, "[link]"] if link else lines)
+    return words.replace(", ·", ",").replace(": ·", ":")

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -21,6 +20,7 @@ from django.conf import settings
 from oscar_crosschannel.testing.sms_counterpart import SmsCounterpart, Text
 from sandbox import clock
 
+from .browser import Astray
 from .mailbox import Mail, Mailbox
 
 #: A process that has not started, or not ended a pass, after this many seconds has failed.
@@ -60,7 +60,7 @@ class World:
     def arrivals(self) -> list[Mail | Text]:
         """What mailboxes and phones got since the last time, in order."""
         mails, texts = self._told
-        new = [*self.mailbox.mails[mails:], *self.phones.messages[texts:]]
+        new: list[Mail | Text] = [*self.mailbox.mails[mails:], *self.phones.messages[texts:]]
         self._told = (len(self.mailbox.mails), len(self.phones.messages))
         return sorted(new, key=lambda arrival: arrival.at)
 
@@ -68,7 +68,7 @@ class World:
         """Somebody texts the shop; the provider tells its webhook, signed."""
         reply = self.phones.inbound(phone, words, f"{self.home}/cc/twilio/inbound/")
         if reply.status != 200:
-            raise Collapsed(f"The webhook for texts answered with {reply.status}.")
+            raise Astray(f"the webhook for texts answered with {reply.status}")
 
     def _report_deliveries(self) -> None:
         """What the phone company tells the shop of each text."""
@@ -137,7 +137,8 @@ def environment(home: Path, mailbox: Mailbox, phones: SmsCounterpart) -> dict[st
 @contextmanager
 def shop(home: str) -> Iterator[Shop]:
     """The storefront at its address, in Django's own server."""
-    with _process("runserver", "--noreload", "--skip-checks", urlsplit(home).netloc) as process:
+    address = urlsplit(home).netloc
+    with _process("runserver", "--noreload", "--skip-checks", address, stdout=subprocess.DEVNULL) as process:
         yield Shop(home, process)
 
 
@@ -149,22 +150,23 @@ def engine() -> Iterator[Engine]:
 
 
 def last_words() -> str:
-    """The end of what the processes have written."""
+    """What the processes complained of last; requests are no complaint."""
     lines = [
         line
-        for log in sorted(Path(settings.HOME).glob("*.log"))
-        for line in log.read_text().splitlines()[-15:]
+        for path in sorted(Path(settings.HOME).glob("*.log"))
+        for line in path.read_text().splitlines()
+        if not line.startswith("[")
     ]
-    return "\n".join(lines)
+    return "\n".join(lines[-30:])
 
 
 @contextmanager
-def _process(command: str, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+def _process(command: str, *arguments: str, stdout: int) -> Iterator[subprocess.Popen[str]]:
     """A command of the sandbox; it is asked to end, and waited for."""
     with Path(settings.HOME, f"{command}.log").open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), command, *arguments],
-            stdout=options.get("stdout", errors),
+            stdout=stdout,
             stderr=errors,
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},

@@ -24,7 +24,7 @@ class Race:
         self._barrier = Barrier(runners)
         self._chance = random.Random(7)
         # connecting takes longer than most of what races
-        self.together(*[lambda: connection.ensure_connection()] * runners, jitter=0)
+        self.together(*[_connect] * runners, jitter=0)
 
     def together(self, *acts: Callable[[], Any], jitter: float = 0.02) -> list[Any]:
         """Run one act per thread at once, each up to `jitter` seconds late; raises what any of them raises."""
@@ -38,8 +38,16 @@ class Race:
 
     def close(self) -> None:
         count = self._barrier.parties
-        self.together(*[lambda: connection.close()] * count, jitter=0)  # each thread its own
+        self.together(*[_hang_up] * count, jitter=0)
         self._pool.shutdown()
+
+
+def _connect() -> None:
+    connection.ensure_connection()  # each thread its own
+
+
+def _hang_up() -> None:
+    connection.close()
 
 
 @contextmanager

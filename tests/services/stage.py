@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from oscar_crosschannel import After, Blueprint, Context, On, Run, send
 from oscar_crosschannel.channels.base import Channel
 from oscar_crosschannel.core.facts import Purpose
 from oscar_crosschannel.core.outbound import Content, Outbound, Receipt
-from oscar_crosschannel.models import Copy, Message
+from oscar_crosschannel.models import Copy
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import registered
 
@@ -166,13 +166,20 @@ class Asked(Blueprint):
         return {run.message_id for run in runs if self.wants(run)}
 
 
-
-
-def write_words(*blueprints: type[Blueprint], text: str = "{{ brand }}: hello {{ name }} {{ voucher.code }}") -> None:
+def write_words(
+    *blueprints: type[Blueprint], text: str = "{{ brand }}: hello {{ name }} {{ voucher.code }}"
+) -> None:
     """The merchant's words for every step of these flows, on every channel."""
     keys = {blueprint.key for blueprint in blueprints}
     Copy.objects.bulk_create(
-        Copy(flow_id=planned.flow_id, step_key=step.key, channel=channel, language="en", subject="Hello", text=text)
+        Copy(
+            flow_id=planned.flow_id,
+            step_key=step.key,
+            channel=channel,
+            language="en",
+            subject="Hello",
+            text=text,
+        )
         for planned in load_plans()
         if planned.plan.key in keys
         for step in planned.plan.steps

@@ -59,7 +59,9 @@ def test_an_urgent_message_waits_for_one_chunk_of_a_campaign_at_most(
     Message.objects.bulk_create(
         owe(person, Letter, "news", due=AFTERNOON - HOUR, lane=Lane.CAMPAIGN) for person in people
     )
-    assert sent_before_the_urgent_one(email, monkeypatch) == 20  # the 30th call was the fifth of its chunk of 25
+    assert (
+        sent_before_the_urgent_one(email, monkeypatch) == 20
+    )  # the 30th call was the fifth of its chunk of 25
 
 
 @pytest.mark.slow
@@ -73,7 +75,10 @@ def test_a_hundred_thousand_due_newsletters_delay_an_urgent_message_by_one_chunk
     owe_thousands(people, Letter, 100_000, due=AFTERNOON - 30 * HOUR, lane=Lane.CAMPAIGN)
     Message.objects.filter(lane=Lane.CAMPAIGN).update(expires_at=AFTERNOON + HOUR)
     assert sent_before_the_urgent_one(email, monkeypatch) == 20
-    assert Message.objects.filter(lane=Lane.CAMPAIGN, state=State.PLANNED, due_at__lte=AFTERNOON).count() > 99_000
+    assert (
+        Message.objects.filter(lane=Lane.CAMPAIGN, state=State.PLANNED, due_at__lte=AFTERNOON).count()
+        > 99_000
+    )
 
 
 def test_lanes_are_worked_from_the_highest_down(email: Letters) -> None:
@@ -159,7 +164,9 @@ def test_a_lane_that_fails_stops_no_other(email: Letters, monkeypatch: pytest.Mo
 def test_days_without_a_tick_lose_nothing(email: Letters) -> None:
     write_words(Notice)
     people = make_contacts(3)
-    Message.objects.bulk_create(owe(person, Notice, "x", due=AFTERNOON, lane=Lane.URGENT) for person in people)
+    Message.objects.bulk_create(
+        owe(person, Notice, "x", due=AFTERNOON, lane=Lane.URGENT) for person in people
+    )
     Message.objects.update(expires_at=AFTERNOON + timedelta(days=9))
     tick(AFTERNOON + timedelta(days=5))
     assert len(email.calls) == 3

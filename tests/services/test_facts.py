@@ -84,7 +84,9 @@ def test_what_may_have_gone_out_counts_in_every_state(person: Contact, state: St
 def test_what_went_to_the_same_address_for_another_contact_counts_for_the_law(person: Contact) -> None:
     (twin,) = make_contacts(1)
     shared = person.points.get(channel="email")
-    ContactPoint.objects.filter(contact=twin, channel="email").update(address=shared.address, digest=shared.digest)
+    ContactPoint.objects.filter(contact=twin, channel="email").update(
+        address=shared.address, digest=shared.digest
+    )
     sent(twin, NOON - HOUR)
     (other,) = gather([person])[person.pk].sent
     assert (other.same_contact, other.digest) == (False, shared.digest)
@@ -97,7 +99,9 @@ def test_what_is_due_soon_reserves_its_slot(person: Contact) -> None:
 
 
 def test_a_projects_caps_replace_the_default_ones(person: Contact, settings: Any) -> None:
-    settings.CROSSCHANNEL_CAPS = [{"name": "one a year", "most": 1, "window": timedelta(days=365), "channels": ["sms"]}]
+    settings.CROSSCHANNEL_CAPS = [
+        {"name": "one a year", "most": 1, "window": timedelta(days=365), "channels": ["sms"]}
+    ]
     (cap,) = gather([person])[person.pk].caps
     assert (cap.window, cap.channels) == (timedelta(days=365), frozenset({"sms"}))
 
@@ -112,7 +116,9 @@ def test_an_address_no_longer_in_use_is_not_known(person: Contact) -> None:
 
 def test_a_block_counts_on_its_channel_only_and_until_it_is_lifted(person: Contact) -> None:
     digest = person.points.get(channel="email").digest
-    row = Suppression.objects.create(channel="email", digest=digest, cause="manual", scope="marketing", since=NOON)
+    row = Suppression.objects.create(
+        channel="email", digest=digest, cause="manual", scope="marketing", since=NOON
+    )
     assert gather([person])[person.pk].points["email"].blocked is Block.MARKETING
     assert gather([person])[person.pk].points["sms"].blocked is None
     row.lifted_at = NOON

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -43,7 +44,9 @@ def test_the_attempt_is_written_before_any_call() -> None:
     outcome = hand_over(batch.claims, batch.token, now=AFTERNOON)
     assert {item.attempt for item in outcome.handed} == set(Attempt.objects.values_list("uuid", flat=True))
     assert set(Attempt.objects.values_list("status", "number")) == {(Status.INTENDED, 1)}
-    assert set(Message.objects.values_list("state", "calls", "first_call_at")) == {(State.SENDING, 1, AFTERNOON)}
+    assert set(Message.objects.values_list("state", "calls", "first_call_at")) == {
+        (State.SENDING, 1, AFTERNOON)
+    }
 
 
 def test_links_of_the_words_are_kept_with_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +119,9 @@ def test_an_order_takes_back_what_it_makes_pointless_by_account_email_or_phone()
     buyer, bystander = make_contacts(2)
     batch = claimed([buyer, bystander], Pair)
     phone = buyer.points.get(channel="sms").address
-    assert recall.recall_purchased(user_id=None, email="somebody@else.example", phone=phone, now=AFTERNOON) == 1
+    assert (
+        recall.recall_purchased(user_id=None, email="somebody@else.example", phone=phone, now=AFTERNOON) == 1
+    )
     handed = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
     assert [item.claim.message.contact_id for item in handed] == [bystander.pk]
 
@@ -124,7 +129,10 @@ def test_an_order_takes_back_what_it_makes_pointless_by_account_email_or_phone()
 def test_an_order_leaves_flows_alone_that_do_not_stop_on_orders() -> None:
     (buyer,) = make_contacts(1)
     claimed([buyer], Letter)
-    assert recall.recall_purchased(user_id=None, email=f"person{buyer.pk}@example.com", phone="", now=AFTERNOON) == 0
+    assert (
+        recall.recall_purchased(user_id=None, email=f"person{buyer.pk}@example.com", phone="", now=AFTERNOON)
+        == 0
+    )
 
 
 def test_what_a_stop_finds_sending_is_left_to_its_record() -> None:
@@ -139,7 +147,9 @@ def test_what_a_stop_finds_sending_is_left_to_its_record() -> None:
 # It survives.
 
 
-def test_a_hand_over_that_fails_for_one_harms_no_other(email: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hand_over_that_fails_for_one_harms_no_other(
+    email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_words(Asked)
     enrol_all(make_contacts(5), Asked, anchor=AFTERNOON - HOUR)
     odd = Message.objects.order_by("id")[2]
@@ -174,10 +184,8 @@ def test_what_fails_at_every_hand_over_is_given_up_after_five_and_nothing_else_i
     monkeypatch.setattr(Asked, "answer", staticmethod(answer))
     now = AFTERNOON
     for _ in range(12):
-        try:
+        with suppress(SystemExit):
             tick(now)
-        except SystemExit:
-            pass
         now += timedelta(minutes=6)
     odd.refresh_from_db()
     assert (odd.state, odd.reason) == (State.FAILED, Reason.POISON)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -117,7 +118,7 @@ def test_the_morning_does_not_begin_with_everything_at_once() -> None:
     messages = due(make_contacts(40), Text, NIGHT)
     judge(NIGHT)
     moments = sorted(fresh(message).due_at for message in messages)
-    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert max(gaps) < timedelta(minutes=3)
     assert moments[-1] - moments[0] > timedelta(minutes=20)
 
@@ -264,7 +265,7 @@ def test_a_claimed_message_cannot_be_claimed_again() -> None:
 
 
 def test_a_channel_of_choice_comes_first() -> None:
-    (message,) = due(make_contacts(1), Either, AFTERNOON)
+    due(make_contacts(1), Either, AFTERNOON)
     Contact.objects.update(primary_channel="email")
     (claim,) = judge(AFTERNOON).claims
     assert claim.channel == "email"

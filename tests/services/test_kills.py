@@ -16,13 +16,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connection
 from oscar.core.loading import get_model
 
 from oscar_crosschannel.core.lifecycle import OPEN, State
+from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Attempt, Message, VoucherGrant
 from tests.factories import enrol_all, make_contacts
 from tests.services.stage import Coupon, Pair, make_offer, write_words
@@ -38,7 +38,8 @@ ROOT = Path(__file__).parents[2]
 class Workers:
     """Worker processes and the file they write to."""
 
-    def __init__(self, ledger: Path, **options: Any) -> None:
+    def __init__(self, ledger: Path, **options: float) -> None:
+        """`options`: lease and length of a provider call in seconds, messages per batch."""
         self._ledger, self._options = ledger, options
         self._ids: list[int] = []
         database = connection.settings_dict
@@ -84,7 +85,7 @@ class Workers:
 def workers(tmp_path: Path) -> Iterator[Callable[..., Workers]]:
     hired: list[Workers] = []
 
-    def hire(**options: Any) -> Workers:
+    def hire(**options: float) -> Workers:
         hired.append(Workers(tmp_path / "ledger", **options))
         return hired[-1]
 
@@ -122,11 +123,13 @@ def killed_at_random(crew: Workers, step: str) -> int:
 
 @pytest.mark.rule(51)
 @pytest.mark.rule(53)
-def test_workers_killed_at_random_send_nothing_twice_and_lose_nothing(workers: Callable[..., Workers]) -> None:
+def test_workers_killed_at_random_send_nothing_twice_and_lose_nothing(
+    workers: Callable[..., Workers],
+) -> None:
     write_words(Pair)
     people = make_contacts(600)
     enrol_all(people, Pair, anchor=datetime.now(UTC) - HOUR)
-    crew = workers(lease=1.5, batch=100)
+    crew = workers(lease=1.5, batch=100, call=0.002)
     kills = killed_at_random(crew, "first")
     assert kills >= 5, "the work was done before anybody could be killed"
 
@@ -142,11 +145,13 @@ def test_workers_killed_at_random_send_nothing_twice_and_lose_nothing(workers: C
 
 
 @pytest.mark.rule(53)
-def test_after_kills_no_message_is_without_a_valid_code_and_none_has_two(workers: Callable[..., Workers]) -> None:
+def test_after_kills_no_message_is_without_a_valid_code_and_none_has_two(
+    workers: Callable[..., Workers],
+) -> None:
     make_offer()
     write_words(Coupon, text="{{ voucher.code }}")
     enrol_all(make_contacts(400), Coupon, anchor=datetime.now(UTC) - HOUR)
-    crew = workers(lease=1.5, batch=100)
+    crew = workers(lease=1.5, batch=100, call=0.002)
     assert killed_at_random(crew, "only") >= 5
 
     told = crew.sent()
@@ -165,7 +170,7 @@ def test_after_kills_no_message_is_without_a_valid_code_and_none_has_two(workers
 def test_a_worker_frozen_beyond_its_lease_sends_nothing_twice(workers: Callable[..., Workers]) -> None:
     write_words(Pair)
     enrol_all(make_contacts(500), Pair, anchor=datetime.now(UTC) - HOUR)
-    crew = workers(lease=0.6, batch=50)
+    crew = workers(lease=0.6, batch=50, call=0.01)
     chance = random.Random(5)
     team = [crew.start(), crew.start()]
     freezes = 0
@@ -186,6 +191,7 @@ def test_a_worker_frozen_beyond_its_lease_sends_nothing_twice(workers: Callable[
     for message in first:
         if message.state == State.SENT:
             assert calls[message.point.address] == 1
-    # what was not sent was given back by who knew it; only a run that had gone on keeps it dropped
+    # what was not sent was given back by who knew it, unless its run had gone on meanwhile
     assert set(first.values_list("state", flat=True)) <= {State.SENT, State.UNKNOWN, State.DROPPED}
+    assert set(first.filter(state=State.DROPPED).values_list("reason", flat=True)) <= {Reason.EXPIRED}
     assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 500

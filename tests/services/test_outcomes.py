@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ def test_what_was_not_sent_is_tried_again_after_growing_pauses_at_most_six_times
     assert len(email.calls) == 6
     assert (message.state, message.reason) == (State.FAILED, Reason.GAVE_UP)
     assert len(pauses) == 5
-    for earlier, later in zip(pauses, pauses[1:], strict=False):
+    for earlier, later in pairwise(pauses):
         assert later > earlier
     assert set(Attempt.objects.values_list("status", flat=True)) == {Status.NOT_SENT}
     assert sorted(Attempt.objects.values_list("number", flat=True)) == [1, 2, 3, 4, 5, 6]

@@ -41,7 +41,11 @@ def test_a_merchants_values_count() -> None:
     flow = row(Pair)
     Flow.objects.filter(pk=flow.pk).update(enabled=False, holdout=0.1, version=3)
     FlowStep.objects.create(
-        flow=flow, key="first", delay=timedelta(hours=3), channels=["sms", "email"], patience=timedelta(hours=2)
+        flow=flow,
+        key="first",
+        delay=timedelta(hours=3),
+        channels=["sms", "email"],
+        patience=timedelta(hours=2),
     )
     plan = planned(Pair).plan
     assert (plan.enabled, plan.holdout, plan.version) == (False, 0.1, 3)

@@ -167,7 +167,9 @@ def test_nothing_is_handed_over_after_the_commit_of_a_stop(engine: Engine) -> No
 
 @postgresql
 @pytest.mark.rule(19)
-def test_a_stop_of_twenty_claimed_messages_and_their_hand_over_never_wait_for_each_other_in_a_circle(engine: Engine) -> None:
+def test_a_stop_of_twenty_claimed_messages_and_their_hand_over_never_wait_for_each_other_in_a_circle(
+    engine: Engine,
+) -> None:
     halves = 0
     with race(2) as contest:
         for person in make_contacts(ROUNDS):
@@ -186,7 +188,9 @@ def test_a_stop_of_twenty_claimed_messages_and_their_hand_over_never_wait_for_ea
 
 @postgresql
 @pytest.mark.rule(19)
-def test_an_orders_recall_takes_no_contact_lock_and_still_nothing_is_handed_over_afterwards(engine: Engine) -> None:
+def test_an_orders_recall_takes_no_contact_lock_and_still_nothing_is_handed_over_afterwards(
+    engine: Engine,
+) -> None:
     outcomes = Counter[bool]()
     with race(3) as contest:
         for person in make_contacts(ROUNDS):
@@ -262,7 +266,9 @@ def test_recalls_that_find_the_same_messages_in_different_orders_both_end() -> N
 
 
 @postgresql
-def test_a_stop_and_the_record_of_what_was_refused_never_wait_for_each_other_in_a_circle(engine: Engine) -> None:
+def test_a_stop_and_the_record_of_what_was_refused_never_wait_for_each_other_in_a_circle(
+    engine: Engine,
+) -> None:
     """What the hand-over refused is still claimed: both the stop and the record write it."""
     with race(2) as contest:
         for person in make_contacts(ROUNDS):
@@ -291,7 +297,9 @@ def test_a_frozen_worker_that_reports_while_it_is_reaped_is_heard(engine: Engine
                 jitter=0.006,
             )
             reap(engine.plans, now=LATER)
-            assert set(Message.objects.filter(step_key="first").values_list("state", flat=True)) == {State.SENT}
+            assert set(Message.objects.filter(step_key="first").values_list("state", flat=True)) == {
+                State.SENT
+            }
             assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 8
             Message.objects.all().delete()
             Enrolment.objects.all().delete()

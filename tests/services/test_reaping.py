@@ -99,7 +99,9 @@ def test_a_doubted_message_of_a_stopped_run_starts_it_not_again() -> None:
 # It survives.
 
 
-def test_a_promotion_that_was_said_already_is_skipped_and_the_run_does_not_stand_still(email: Letters) -> None:
+def test_a_promotion_that_was_said_already_is_skipped_and_the_run_does_not_stand_still(
+    email: Letters,
+) -> None:
     write_words(Spring)
     enrol_all(make_contacts(1), Spring, anchor=AFTERNOON - HOUR)
     tick(AFTERNOON)

@@ -44,7 +44,9 @@ def key(flow: Flow, channel: str = "email", language: str = "en") -> CopyKey:
 
 
 def words(flow: Flow, **changes: Any) -> Copy:
-    return Copy.objects.create(**{"flow": flow, "step_key": "only", "channel": "email", "language": "en", **changes})
+    return Copy.objects.create(
+        **{"flow": flow, "step_key": "only", "channel": "email", "language": "en", **changes}
+    )
 
 
 # It works.
@@ -86,7 +88,9 @@ def test_the_words_of_a_chunk_cost_one_statement(flow: Flow) -> None:
     for channel in ("email", "sms"):
         for language in ("en", "de", "fr"):
             words(flow, channel=channel, language=language, text="x")
-    wanted = [key(flow, channel, language) for channel in ("email", "sms") for language in ("en", "de", "fr", "it")]
+    wanted = [
+        key(flow, channel, language) for channel in ("email", "sms") for language in ("en", "de", "fr", "it")
+    ]
     with CaptureQueriesContext(connection) as queries:
         found = load_copies(wanted)
     assert (len(found), len(queries)) == (6, 1)
@@ -100,7 +104,9 @@ def test_html_escapes_what_people_typed_also_in_a_row(flow: Flow) -> None:
     assert render(key(flow), row, {"html"}, {"name": "<script>"}) == {"html": "<p>&lt;script&gt;</p>"}
 
 
-@pytest.mark.parametrize("attack", ["{% load static %}", "{% include 'oscar/base.html' %}", "{% extends 'x' %}"])
+@pytest.mark.parametrize(
+    "attack", ["{% load static %}", "{% include 'oscar/base.html' %}", "{% extends 'x' %}"]
+)
 def test_a_row_reaches_no_library_and_no_file(flow: Flow, attack: str) -> None:
     with pytest.raises((TemplateSyntaxError, TemplateDoesNotExist)):
         render(key(flow), words(flow, text=attack), {"text"}, {})

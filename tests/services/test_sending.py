@@ -40,7 +40,9 @@ class Strides:
         return now
 
 
-def handed_over(count: int, blueprint: Any, now: datetime, lane: int = Lane.FLOW) -> tuple[Any, judging.Batch]:
+def handed_over(
+    count: int, blueprint: Any, now: datetime, lane: int = Lane.FLOW
+) -> tuple[Any, judging.Batch]:
     """`count` messages of a flow, handed over at `now`."""
     write_words(blueprint)
     enrol_all(make_contacts(count), blueprint, anchor=now - HOUR)

@@ -48,7 +48,9 @@ def statements(act: Callable[[], Any]) -> tuple[Any, list[str]]:
 
 def equal(few: list[str], many: list[str]) -> bool:
     """Print both lists when their lengths differ."""
-    lines = "\n".join(f"{a:<112}{b}" for a, b in zip([*few, *[""] * len(many)], [*many, *[""] * len(few)], strict=False))
+    lines = "\n".join(
+        f"{a:<112}{b}" for a, b in zip([*few, *[""] * len(many)], [*many, *[""] * len(few)], strict=False)
+    )
     assert len(few) == len(many), f"{len(few)} statements for few, {len(many)} for many:\n{lines}"
     return True
 
@@ -96,7 +98,7 @@ def test_judging_costs_the_same_for_five_and_for_two_hundred() -> None:
 
 def test_handing_over_costs_the_same_for_five_and_for_twenty_five() -> None:
     make_offer()
-    _, _, warm_up = handed_over(5)  # creates the row of the day's budget
+    handed_over(5)  # creates the row of the day's budget
     few = handed_over(5)[2]
     assert equal(few, handed_over(25)[2])
 

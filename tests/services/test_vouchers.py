@@ -82,7 +82,8 @@ def test_one_code_for_a_contact_in_thirty_days(offer: Any, email: Letters, setti
     settings.CROSSCHANNEL_CAPS = []
     (person,) = enter(1)
     Message.objects.bulk_create(
-        owe(person, Coupon, intent, due=AFTERNOON + timedelta(days=days)) for intent, days in (("x", 29), ("y", 31))
+        owe(person, Coupon, intent, due=AFTERNOON + timedelta(days=days))
+        for intent, days in (("x", 29), ("y", 31))
     )
     for days in (0, 29, 31):
         tick(AFTERNOON + timedelta(days=days))
@@ -168,10 +169,10 @@ def test_a_hand_over_that_fails_leaves_no_code(offer: Any, monkeypatch: pytest.M
     batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
 
     def fail(*args: Any, **kwargs: Any) -> None:
-        raise OSError
+        raise RuntimeError("power cut")
 
     monkeypatch.setattr("oscar_crosschannel.services.handover.uuid4", fail)
-    with pytest.raises(OSError):
+    with pytest.raises(RuntimeError, match="power cut"):
         hand_over(batch.claims, batch.token, now=AFTERNOON)
     assert (Voucher.objects.count(), VoucherGrant.objects.count(), VoucherBudget.objects.count()) == (0, 0, 0)
 

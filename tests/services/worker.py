@@ -4,6 +4,7 @@ Each line is a JSON object of settings; it forks a worker that ticks without end
 process id. What is "sent" is a line in FILE: address, a tab, the text. A part of a tick that raised is
 such a line too. One write per line, so that a kill leaves a whole line or none.
 """
+# ruff: noqa: PLC0415 -- Django is set up once, before the first fork, and only then may anything of it be imported
 
 from __future__ import annotations
 
@@ -18,9 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import django
-
-#: How long the provider takes for a message.
-CALL_SECONDS = 0.002
 
 
 def main(ledger: Path) -> None:
@@ -46,7 +44,7 @@ def work(ledger: Path, options: Mapping[str, Any]) -> None:
     class Ledger(stage.Letters):
         def send(self, outbound: Outbound) -> Receipt:
             os.write(file, f"{outbound.recipient.address}\t{outbound.content.text}\n".encode())
-            time.sleep(CALL_SECONDS)
+            time.sleep(options["call"])
             return Receipt(provider="ledger")
 
     def the_ledger() -> Channel:

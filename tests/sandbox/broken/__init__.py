@@ -1,0 +1,1 @@
+"""A shop that breaks its own version of the flow, for the demo to find out."""
