@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,10 +18,10 @@ from django.db import transaction
 
 from ..conf import settings
 from ..core.decision import Decision, Drop, Send, Wait, decide_together
-from ..core.facts import Candidate, Facts, Purpose
+from ..core.facts import Candidate, Facts, Purpose, Sent
 from ..core.lifecycle import State
 from ..core.plan import Step
-from ..core.policies import DEFAULT_POLICIES, Policy
+from ..core.policies import DEFAULT_POLICIES, Policy, as_sent
 from ..core.rulings import Reason
 from ..core.timing import GUARD, spread
 from ..models import Enrolment, Message
@@ -137,9 +137,22 @@ def _verdicts(
             verdicts[message.pk] = Drop(Reason.FLOW_OFF, ())
         else:
             candidates[message.contact_id].append(_candidate(message, step, message.pk not in unmet))
+    sent: dict[str, list[Sent]] = defaultdict(list)
     for contact_id, group in candidates.items():
-        verdicts |= _decide(group, known[contact_id], policies)
+        informed = _informed(known[contact_id], sent)
+        decided = _decide(group, informed, policies)
+        for candidate in group:
+            if isinstance(decision := decided[candidate.id], Send):
+                gone = replace(as_sent(candidate, decision.channel, informed, now), same_contact=False)
+                sent[gone.digest].append(gone)
+        verdicts |= decided
     return verdicts, known
+
+
+def _informed(known: Facts, sent: Mapping[str, Sequence[Sent]]) -> Facts:
+    """One contact's facts, with what the batch sends to others at the same addresses (legal caps)."""
+    others = [each for point in known.points.values() for each in sent.get(point.digest, ())]
+    return replace(known, sent=(*known.sent, *others)) if others else known
 
 
 def _decide(group: Sequence[Candidate], known: Facts, policies: Sequence[Policy]) -> dict[int, Decision]:

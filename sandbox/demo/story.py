@@ -55,9 +55,12 @@ class Stage:
     began: datetime = BEGIN
     #: Everything that arrived, in the order in which it was told.
     told: list[Mail | Text] = field(default_factory=list)
+    #: The times of the whole timeline, in its order.
+    times: list[datetime] = field(default_factory=list)
 
     def tell(self, who: Customer, words: str, *, moment: str = "") -> None:
         """Say what somebody did since `began`; `moment` gives its end a name for the verdict."""
+        self.times.append(self.began)
         self.teller.act(self.began, who, words)
         self.began = self.world.now()
         if moment:
@@ -66,8 +69,10 @@ class Stage:
 
     def text(self, who: Customer, words: str) -> None:
         """Somebody texts the shop."""
-        self.teller.typed(self.world.now(), who, words)
-        self.moments[f"{who.name} texted {words}"] = self.world.now()
+        now = self.world.now()
+        self.times.append(now)
+        self.moments[f"{who.name} texted {words}"] = now
+        self.teller.typed(now, who, words)
         self.world.answer(who.phone, words)
 
     def settle(self) -> None:
@@ -78,6 +83,7 @@ class Stage:
         """Tell what has arrived."""
         for arrival in arrivals:
             self.told.append(arrival)
+            self.times.append(arrival.at)
             if (who := self.cast.whose(arrival.to)) is not None:
                 self.teller.arrived(arrival, who)
 
@@ -124,6 +130,7 @@ def play(stage: Stage) -> None:
 
 def _play(stage: Stage, who: Customer, act: Play) -> None:
     """An act that cannot be played is told and judged; the others go on."""
+    stage.show(stage.world.arrivals())
     stage.began = stage.world.now()
     try:
         act(stage, who)

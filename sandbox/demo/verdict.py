@@ -21,6 +21,7 @@ from .story import CODE, Stage
 
 Order = get_model("order", "Order")
 
+AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 #: The story lets the engine work every half hour, and a night's texts are spread over half an hour.
 LATE = timedelta(minutes=40)
 LATE_IN_THE_MORNING = timedelta(minutes=70)
@@ -57,7 +58,8 @@ class Received:
         return self.stage.cast
 
     def mails(self, who: Customer) -> list[Mail]:
-        return [mail for mail in self.stage.told if isinstance(mail, Mail) and mail.to == who.email]
+        theirs = {who.email, who.other_email}
+        return [mail for mail in self.stage.told if isinstance(mail, Mail) and mail.to in theirs]
 
     def reminders(self, who: Customer) -> list[Mail]:
         """Marketing only: not Oscar's own mail about an order or account."""
@@ -112,7 +114,7 @@ def everything_was_played(received: Received) -> Iterator[str]:
 def ada_is_asked_by_email(received: Received) -> Iterator[str]:
     ada = received.cast.ada
     mail = received.one_reminder(ada)
-    yield from _came(mail, received.moment("Ada left"), timedelta(hours=1))
+    yield from _came(mail, received.moment("Ada left") + AN_HOUR)
     for title, _ in ada.basket:
         if title not in mail.text:
             yield f"The email does not name “{title}”."
@@ -120,7 +122,7 @@ def ada_is_asked_by_email(received: Received) -> Iterator[str]:
 
 def the_text_follows_her_own_click(received: Received) -> Iterator[str]:
     text = received.one_code(received.cast.ada)
-    yield from _came(text, received.moment("Ada clicked"), timedelta(hours=24))
+    yield from _came(text, received.moment("Ada clicked") + A_DAY)
 
 
 def her_order_has_the_code(received: Received) -> Iterator[str]:
@@ -153,7 +155,7 @@ def ben_gets_emails_only(received: Received) -> Iterator[str]:
     ben = received.cast.ben
     yield from _got(received, ben, reminders=2)
     for mail, left in zip(received.reminders(ben), ("Ben left", "Ben left again"), strict=False):
-        yield from _came(mail, received.moment(left), timedelta(hours=1))
+        yield from _came(mail, received.moment(left) + AN_HOUR)
 
 
 def clara_is_asked_once(received: Received) -> Iterator[str]:
@@ -163,9 +165,9 @@ def clara_is_asked_once(received: Received) -> Iterator[str]:
 def dev_may_sleep(received: Received) -> Iterator[str]:
     dev = received.cast.dev
     yield from _got(received, dev, codes=1, texts=1)
-    fell_due = received.moment("Dev left").astimezone(ZoneInfo(dev.zone)) + timedelta(hours=24)
+    fell_due = received.moment("Dev left").astimezone(ZoneInfo(dev.zone)) + A_DAY
     morning = fell_due.replace(hour=9, minute=0) + timedelta(days=1)
-    yield from _came(received.one_code(dev), morning, timedelta(), late=LATE_IN_THE_MORNING)
+    yield from _came(received.one_code(dev), morning, late=LATE_IN_THE_MORNING)
 
 
 def elodie_has_withdrawn(received: Received) -> Iterator[str]:
@@ -180,7 +182,7 @@ def rosa_has_said_stop(received: Received) -> Iterator[str]:
     rosa, stopped = received.cast.rosa, received.moment("Rosa texted STOP")
     yield from _got(received, rosa, reminders=1, texts=3)
     after = [text for text in received.texts(rosa) if text.at >= stopped]
-    yield from _came(_only(after, "texts to Rosa after her STOP"), stopped, timedelta())
+    yield from _came(_only(after, "texts to Rosa after her STOP"), stopped)
 
 
 def una_has_unsubscribed(received: Received) -> Iterator[str]:
@@ -219,9 +221,8 @@ def nothing_goes_astray(received: Received) -> Iterator[str]:
 
 
 def time_runs_forwards(received: Received) -> Iterator[str]:
-    times = [arrival.at for arrival in received.stage.told]
-    if any(later < earlier for earlier, later in pairwise(times)):
-        yield "Something arrived before what had arrived already."
+    if any(later < earlier for earlier, later in pairwise(received.stage.times)):
+        yield "The timeline goes back."
     for mail in received.stage.told:
         if isinstance(mail, Mail) and abs(mail.dated - mail.at) > SAME_TIME:
             yield f"The email “{mail.subject}” is dated {mail.dated} and arrived at {mail.at}."
@@ -271,13 +272,12 @@ def _only(things: Sequence[Thing], what: str) -> Thing:
     return things[0]
 
 
-def _came(
-    arrival: Mail | Text, since: datetime, delay: timedelta, *, late: timedelta = LATE
-) -> Iterator[str]:
-    """Whether something came `delay` after `since`, and not much later."""
-    passed = arrival.at - since
-    if not delay - SAME_TIME <= passed <= delay + late:
-        yield f"It came after {_length(passed)}, not after {_length(delay)}."
+def _came(arrival: Mail | Text, due: datetime, *, late: timedelta = LATE) -> Iterator[str]:
+    """Whether something came when it was due, or not much later."""
+    if arrival.at < due - SAME_TIME:
+        yield f"It came {_length(due - arrival.at)} too early."
+    if arrival.at > due + late:
+        yield f"It came {_length(arrival.at - due)} too late."
 
 
 def _silence(received: Received, who: Customer, since: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,7 +39,8 @@ class World:
     mailbox: Mailbox
     phones: SmsCounterpart
     engine: Engine
-    _told: tuple[int, int] = field(default=(0, 0))
+    _mails: int = 0  #: how many were told of
+    _texts: int = 0
     _reported: int = 0
 
     def now(self) -> datetime:
@@ -59,9 +60,9 @@ class World:
 
     def arrivals(self) -> list[Mail | Text]:
         """What mailboxes and phones got since the last time, in order."""
-        mails, texts = self._told
-        new: list[Mail | Text] = [*self.mailbox.mails[mails:], *self.phones.messages[texts:]]
-        self._told = (len(self.mailbox.mails), len(self.phones.messages))
+        new: list[Mail | Text] = [*self.mailbox.mails[self._mails :], *self.phones.messages[self._texts :]]
+        self._mails += sum(isinstance(arrival, Mail) for arrival in new)
+        self._texts += sum(isinstance(arrival, Text) for arrival in new)
         return sorted(new, key=lambda arrival: arrival.at)
 
     def answer(self, phone: str, words: str) -> None:
@@ -73,9 +74,9 @@ class World:
     def _report_deliveries(self) -> None:
         """What the phone company tells the shop of each text."""
         for text in self.phones.messages[self._reported :]:
+            self._reported += 1
             if text.status_callback:
                 self.phones.callback(text.sid, "delivered")
-        self._reported = len(self.phones.messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def _process(command: str, *arguments: str, stdout: int) -> Iterator[subprocess.
         finally:
             process.terminate()
             try:
-                process.wait(PATIENCE)
+                process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
 

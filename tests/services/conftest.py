@@ -6,16 +6,13 @@ from typing import Any
 
 import pytest
 
-from oscar_crosschannel.conf import bind_shop
-from oscar_crosschannel.oscar.shop import OscarShop
 from tests.services.stage import CHANNELS, Letters, Wires, letters, wires
 
 
 @pytest.fixture
 def stage(settings: Any) -> None:
-    """Scripted channels, and the real shop behind the engine."""
+    """Scripted channels; the shop behind the engine is the real one."""
     settings.CROSSCHANNEL_CHANNELS = CHANNELS
-    bind_shop(OscarShop())
     letters.cache_clear()
     wires.cache_clear()
 

@@ -174,13 +174,13 @@ def test_stopping_one_flow_leaves_another_and_another_person_alone(person: Conta
 
 
 def test_a_share_of_the_people_is_held_out_always_the_same() -> None:
-    people = make_contacts(200)
+    people = make_contacts(80)
     Flow.objects.filter(key=Letter.key).update(holdout=0.2)
     flow = planned(Letter)
     for person in people:
         enrolments.enrol(person, flow, happened(AFTERNOON), now=AFTERNOON)
     out = set(Enrolment.objects.filter(held_out=True).values_list("contact_id", flat=True))
-    assert 20 <= len(out) <= 60
+    assert 4 <= len(out) <= 32  # a fifth, give or take
     Enrolment.objects.all().delete()
     for person in people:
         enrolments.enrol(person, flow, happened(AFTERNOON, key="another"), now=AFTERNOON)

@@ -11,6 +11,7 @@ import pytest
 
 from oscar_crosschannel import Context
 from oscar_crosschannel.core.lifecycle import State, Status
+from oscar_crosschannel.core.outbound import NotSent
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Attempt, Contact, Enrolment, Message
 from oscar_crosschannel.models.messages import Lane
@@ -163,6 +164,19 @@ def test_a_hand_over_that_fails_for_one_harms_no_other(
     assert len(email.calls) == 4
     odd.refresh_from_db()
     assert (odd.state, odd.calls) == (State.CLAIMED, 0)
+
+
+@pytest.mark.rule(79)
+def test_a_message_that_a_dead_worker_held_has_all_its_tries(email: Letters) -> None:
+    write_words(Asked)
+    enrol_all(make_contacts(1), Asked, anchor=AFTERNOON - HOUR)
+    Message.objects.update(returns=1)
+    email.fail(NotSent("busy"))
+    message = Message.objects.get()
+    while message.state == State.PLANNED:
+        tick(max(AFTERNOON, message.due_at))
+        message.refresh_from_db()
+    assert (message.reason, len(email.calls)) == (Reason.GAVE_UP, 6)
 
 
 @pytest.mark.rule(79)

@@ -12,7 +12,7 @@ from oscar_crosschannel import After, Blueprint, On, send
 from oscar_crosschannel.core.facts import Candidate, Facts
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.rulings import Allow, Reason, Ruling
-from oscar_crosschannel.models import Contact, Enrolment, Flow, FlowStep, Message
+from oscar_crosschannel.models import Contact, ContactPoint, Enrolment, Flow, FlowStep, Message
 from oscar_crosschannel.models.messages import Lane
 from oscar_crosschannel.services import judging
 from oscar_crosschannel.services.dispatch import tick
@@ -103,6 +103,16 @@ def test_caps_hold_inside_one_batch() -> None:
     (person,) = make_contacts(1)
     Message.objects.bulk_create(owe(person, Letter, f"news {n}", due=AFTERNOON) for n in range(20))
     assert len(judge(AFTERNOON).claims) == 1  # 16 hours between two emails
+
+
+@pytest.mark.rule(37)
+def test_the_legal_cap_of_a_number_holds_for_all_who_share_it_inside_one_batch() -> None:
+    people = make_contacts(6)
+    shared = people[0].points.get(channel="sms")
+    ContactPoint.objects.filter(channel="sms").update(address=shared.address, digest=shared.digest)
+    due(people, Text, AFTERNOON)
+    batch = judge(AFTERNOON)
+    assert (batch.judged, len(batch.claims)) == (6, 3)
 
 
 @pytest.mark.rule(32)

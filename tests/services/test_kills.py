@@ -127,9 +127,9 @@ def test_workers_killed_at_random_send_nothing_twice_and_lose_nothing(
     workers: Callable[..., Workers],
 ) -> None:
     write_words(Pair)
-    people = make_contacts(600)
+    people = make_contacts(350)
     enrol_all(people, Pair, anchor=datetime.now(UTC) - HOUR)
-    crew = workers(lease=1.5, batch=100, call=0.002)
+    crew = workers(lease=1, batch=60, call=0.002)
     kills = killed_at_random(crew, "first")
     assert kills >= 5, "the work was done before anybody could be killed"
 
@@ -141,7 +141,7 @@ def test_workers_killed_at_random_send_nothing_twice_and_lose_nothing(
     assert sent | doubted == {f"person{person.pk}@example.com" for person in people}
     assert sent <= set(calls)
     assert len(doubted) <= 25 * kills  # one chunk for each kill
-    assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 600
+    assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 350
 
 
 @pytest.mark.rule(53)
@@ -150,8 +150,8 @@ def test_after_kills_no_message_is_without_a_valid_code_and_none_has_two(
 ) -> None:
     make_offer()
     write_words(Coupon, text="{{ voucher.code }}")
-    enrol_all(make_contacts(400), Coupon, anchor=datetime.now(UTC) - HOUR)
-    crew = workers(lease=1.5, batch=100, call=0.002)
+    enrol_all(make_contacts(250), Coupon, anchor=datetime.now(UTC) - HOUR)
+    crew = workers(lease=1, batch=60, call=0.002)
     assert killed_at_random(crew, "only") >= 5
 
     told = crew.sent()
@@ -169,7 +169,7 @@ def test_after_kills_no_message_is_without_a_valid_code_and_none_has_two(
 @pytest.mark.rule(53)
 def test_a_worker_frozen_beyond_its_lease_sends_nothing_twice(workers: Callable[..., Workers]) -> None:
     write_words(Pair)
-    enrol_all(make_contacts(500), Pair, anchor=datetime.now(UTC) - HOUR)
+    enrol_all(make_contacts(400), Pair, anchor=datetime.now(UTC) - HOUR)
     crew = workers(lease=0.6, batch=50, call=0.01)
     chance = random.Random(5)
     team = [crew.start(), crew.start()]
@@ -194,4 +194,4 @@ def test_a_worker_frozen_beyond_its_lease_sends_nothing_twice(workers: Callable[
     # what was not sent was given back by who knew it, unless its run had gone on meanwhile
     assert set(first.values_list("state", flat=True)) <= {State.SENT, State.UNKNOWN, State.DROPPED}
     assert set(first.filter(state=State.DROPPED).values_list("reason", flat=True)) <= {Reason.EXPIRED}
-    assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 500
+    assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 400

@@ -20,7 +20,15 @@ from django.db import connection, transaction
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.outbound import Receipt
 from oscar_crosschannel.core.rulings import Reason
-from oscar_crosschannel.models import Attempt, Contact, ContactPoint, Enrolment, Message
+from oscar_crosschannel.models import (
+    Attempt,
+    Contact,
+    ContactPoint,
+    Enrolment,
+    Message,
+    VoucherBudget,
+    VoucherGrant,
+)
 from oscar_crosschannel.models.messages import Lane
 from oscar_crosschannel.services import contacts, enrolments, judging, recall
 from oscar_crosschannel.services.dispatch import tick
@@ -31,7 +39,7 @@ from oscar_crosschannel.services.reaping import reap
 from oscar_crosschannel.services.recording import Result, record
 from tests.factories import NOON, enrol_all, grant_all, make_contacts, owe_each
 from tests.services.racing import ROUNDS, race
-from tests.services.stage import Either, Letters, Notice, Pair, write_words
+from tests.services.stage import Coupon, Either, Letters, Notice, Pair, make_offer, write_words
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stage"), pytest.mark.slow]
 postgresql = pytest.mark.postgresql
@@ -303,6 +311,26 @@ def test_a_frozen_worker_that_reports_while_it_is_reaped_is_heard(engine: Engine
             assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 8
             Message.objects.all().delete()
             Enrolment.objects.all().delete()
+
+
+# Codes
+
+
+@postgresql
+def test_the_days_budget_of_codes_holds_when_four_workers_hand_over_at_once(
+    engine: Engine, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_VOUCHER_DAILY_BUDGET = 50
+    make_offer()
+    with race(4) as contest:
+        for _ in range(5):
+            enrol_all(make_contacts(80), Coupon, anchor=AFTERNOON - HOUR)
+            batch = engine.judge()
+            chunks = [batch.claims[start::4] for start in range(4)]
+            contest.together(*[timed_hand_over(chunk, batch.token) for chunk in chunks], jitter=0.005)
+            assert VoucherGrant.objects.count() == VoucherBudget.objects.get().issued == 50
+            Message.objects.all().delete()
+            VoucherBudget.objects.all().delete()
 
 
 # Everybody at once

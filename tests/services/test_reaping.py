@@ -111,6 +111,15 @@ def test_a_promotion_that_was_said_already_is_skipped_and_the_run_does_not_stand
     assert Message.objects.get(step_key="other").due_at == AFTERNOON + 2 * HOUR
 
 
+def test_a_run_whose_message_is_open_again_is_not_moved_past_it() -> None:
+    """A thawed worker gave the doubted message back before the run could go on."""
+    enrol_all(make_contacts(1), Pair, anchor=AFTERNOON - HOUR)
+    Enrolment.objects.update(needs_next=True)
+    reap(load_plans(), now=LATER)
+    run = Enrolment.objects.get()
+    assert (run.step_key, Message.objects.get().step_key) == ("first", "first")
+
+
 def test_a_run_of_a_flow_that_is_gone_ends() -> None:
     batch = claim(make_contacts(1), Spring)
     hand_over(batch.claims, batch.token, now=AFTERNOON)

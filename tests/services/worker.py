@@ -35,9 +35,7 @@ def work(ledger: Path, options: Mapping[str, Any]) -> None:
     from django.conf import settings
 
     from oscar_crosschannel.channels.base import Channel
-    from oscar_crosschannel.conf import bind_shop
     from oscar_crosschannel.core.outbound import Outbound, Receipt
-    from oscar_crosschannel.oscar.shop import OscarShop
     from oscar_crosschannel.services.dispatch import tick
     from tests.services import stage
 
@@ -55,7 +53,6 @@ def work(ledger: Path, options: Mapping[str, Any]) -> None:
     settings.CROSSCHANNEL_CHANNELS = stage.CHANNELS
     settings.CROSSCHANNEL_LEASE = timedelta(seconds=options["lease"])
     settings.CROSSCHANNEL_JUDGE_BATCH = options["batch"]
-    bind_shop(OscarShop())
     while True:
         for part in tick(datetime.now(UTC)).failed:
             os.write(file, f"failed\t{part}\n".encode())
