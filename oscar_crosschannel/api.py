@@ -41,6 +41,7 @@ def enrol(contact: Contact, flow: str, event: Event) -> None:
     if planned is None:
         raise LookupError(f"No flow is registered as {flow!r}.")
     with transaction.atomic():
+        contact = contacts.followed(contact)
         contacts.lock([contact.pk])
         enrolments.enrol(contact, planned, event, now=timezone.now())
 

@@ -16,15 +16,16 @@ from urllib.parse import urlsplit
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning as Caution, register
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from .conf import settings
-from .models import Message
-from .services import law
+from .conf import flows, settings
+from .models import Flow, FlowStep, Message
+from .services import facts, law
 
 #: Tag of every check here.
 TAG = "oscar_crosschannel"
@@ -35,6 +36,9 @@ SQLITE_TIMEOUT = 20
 REVIEW_AFTER = timedelta(days=180)
 
 _TWILIO = "oscar_crosschannel.channels.sms_backends.twilio.TwilioBackend"
+
+#: Who answers STOP and HELP: the provider, or this app.
+_OPT_OUT_REPLIES = ("carrier_managed", "app_managed")
 
 _SQLITE_HINT = (
     'DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20, '
@@ -71,6 +75,31 @@ def check_open_database(
     return []
 
 
+@register(TAG, Tags.database)
+def check_voucher_offers(
+    app_configs: AppConfigs, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """A step that promises an exclusive code has an open offer to give it from."""
+    promised = [(flow.key, step.key) for flow in flows for step in flow.plan().steps if step.voucher]
+    if not promised or _connection().alias not in (databases or ()):
+        return []
+    try:
+        empty = _steps_without_offer(promised)
+    except DatabaseError:  # before the first migration
+        return []
+    if not empty:
+        return []
+    return [
+        Caution(
+            f"No code can be given by {', '.join(empty)}: there is no open voucher offer named "
+            f"{settings.VOUCHER_OFFER!r}, and the step names no other. These messages are not sent.",
+            hint="Create an offer of type Voucher in the dashboard, and name it: "
+            'CROSSCHANNEL_VOUCHER_OFFER = "Come back: 10 % off"',
+            id="oscar_crosschannel.W022",
+        )
+    ]
+
+
 @register(TAG)
 def check_shop(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """What messages say of their sender, and where their links lead."""
@@ -96,7 +125,9 @@ def check_shop(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
             Caution(
                 "CROSSCHANNEL_ADDRESS_KEY is not set. The suppression list is keyed with SECRET_KEY, "
                 "and changing that would forget who said stop.",
-                hint="CROSSCHANNEL_ADDRESS_KEY = \"<python -c 'import secrets; print(secrets.token_hex(32))'>\"",
+                hint='A shop that runs already: CROSSCHANNEL_ADDRESS_KEY = "<the SECRET_KEY in use now>", so '
+                "that the list stays readable. A new shop: CROSSCHANNEL_ADDRESS_KEY = "
+                "\"<python -c 'import secrets; print(secrets.token_hex(32))'>\"",
                 id="oscar_crosschannel.W014",
             )
         )
@@ -157,7 +188,7 @@ def check_hours(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
         rows = law.book().rows
     except ValueError as error:
         return [Error(str(error), hint="Correct CROSSCHANNEL_SMS_HOURS.", id="oscar_crosschannel.E011")]
-    oldest_allowed = timezone.localdate() - REVIEW_AFTER
+    oldest_allowed = timezone.now().date() - REVIEW_AFTER
     old = sorted(key for key, row in rows.items() if row.reviewed_on and row.reviewed_on < oldest_allowed)
     if not old:
         return []
@@ -167,8 +198,57 @@ def check_hours(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
             f"{REVIEW_AFTER.days} days ago.",
             hint="Update the app, or review the rows and date them: "
             f'CROSSCHANNEL_SMS_HOURS = {{"{old[0]}": {{"hours": {{…}}, '
-            f'"reviewed_on": "{timezone.localdate()}"}}}}',
+            f'"reviewed_on": "{timezone.now().date()}"}}}}',
             id="oscar_crosschannel.W015",
+        )
+    ]
+
+
+@register(TAG)
+def check_caps(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """The project's caps on frequency can be read, and bind channels that exist."""
+    if settings.CAPS is None:
+        return []
+    try:
+        wrong = ", ".join(repr(cap.name) for cap in facts.current_caps() if not _is_cap(cap))
+    except (AttributeError, TypeError, ValueError) as error:
+        wrong = str(error)
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"CROSSCHANNEL_CAPS cannot be read: {wrong}",
+            hint='CROSSCHANNEL_CAPS = [{"name": "texts a day", "most": 1, "window": timedelta(hours=24), '
+            '"channels": ["sms"]}]',
+            id="oscar_crosschannel.E019",
+        )
+    ]
+
+
+@register(TAG)
+def check_time_zones(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Legal hours and delays are reckoned with instants, not with times on a wall."""
+    if django_settings.USE_TZ:
+        return []
+    return [
+        Error(
+            "USE_TZ is off: without time zones nobody's hours of texting are known, and nothing can be sent.",
+            hint="USE_TZ = True",
+            id="oscar_crosschannel.E020",
+        )
+    ]
+
+
+@register(TAG)
+def check_opt_out_replies(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """It is decided who answers STOP: nobody, or two, would be against the carriers' rules."""
+    if settings.SMS_OPT_OUT_REPLIES in _OPT_OUT_REPLIES:
+        return []
+    return [
+        Error(
+            f"CROSSCHANNEL_SMS_OPT_OUT_REPLIES is {settings.SMS_OPT_OUT_REPLIES!r}.",
+            hint='CROSSCHANNEL_SMS_OPT_OUT_REPLIES = "carrier_managed"  # or "app_managed"',
+            id="oscar_crosschannel.E021",
         )
     ]
 
@@ -219,6 +299,29 @@ def database_problems(connection: BaseDatabaseWrapper) -> list[CheckMessage]:
             id="oscar_crosschannel.E001",
         )
     ]
+
+
+def _steps_without_offer(promised: Sequence[tuple[str, str]]) -> list[str]:
+    offer_model = apps.get_model("offer", "ConditionalOffer")
+    is_open = {"offer_type": offer_model.VOUCHER, "status": offer_model.OPEN}
+    if offer_model.objects.filter(name=settings.VOUCHER_OFFER, **is_open).exists():
+        return []
+    tuned = FlowStep.objects.filter(flow__key__in=[flow for flow, _ in promised])
+    served = tuned.filter(
+        Q(removed_at__isnull=False) | Q(offer__in=offer_model.objects.filter(**is_open))
+    ).values_list("flow__key", "key")
+    off = set(Flow.objects.filter(enabled=False).values_list("key", flat=True))
+    settled = set(served)
+    return [f"{flow}:{step}" for flow, step in promised if flow not in off and (flow, step) not in settled]
+
+
+def _is_cap(cap: Any) -> bool:
+    """Whether the values of a `Cap` from the settings are of the kinds it declares."""
+    return (
+        isinstance(cap.most, int)
+        and isinstance(cap.window, timedelta)
+        and cap.channels <= settings.CHANNELS.keys()
+    )
 
 
 def _connection() -> BaseDatabaseWrapper:

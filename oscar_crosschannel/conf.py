@@ -36,7 +36,8 @@ class Settings:
     EMAIL_FROM_TRANSACTIONAL: str = ""
     #: Dotted path of a Django email backend for this app's mail; None: the project's own.
     EMAIL_BACKEND: str | None = None
-    #: An address that takes `mailto:` unsubscribes; empty: only the https link is offered.
+    #: An address that takes `mailto:` unsubscribes, if the shop works that mailbox off; empty: the
+    #: https link alone, which is enough (RFC 8058).
     EMAIL_UNSUBSCRIBE_MAILTO: str = ""
     #: Messages per second the email provider takes.
     EMAIL_RATE: float = 25.0
@@ -48,7 +49,7 @@ class Settings:
     SMS_SMART_ENCODING: bool = True
     #: "carrier_managed": the provider answers STOP and HELP; "app_managed": this app does.
     SMS_OPT_OUT_REPLIES: str = "carrier_managed"
-    #: Words of the texts in one SMS program, e.g. "up to 4/mo".
+    #: How many texts a month the consent wording promises at most.
     SMS_FREQUENCY: str = "4"
     #: ACCOUNT_SID, AUTH_TOKEN, SECONDARY_AUTH_TOKEN, API_KEY, API_SECRET, MESSAGING_SERVICE_SID,
     #: FROM, BASE_URL (tests only), TIMEOUT (seconds).

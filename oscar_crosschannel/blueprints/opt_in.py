@@ -15,7 +15,7 @@ from ..core import phones
 from ..core.facts import EMAIL, SMS
 from ..core.plan import After, Blueprint, Context, On, Run, send
 from ..models import ConsentEvent
-from ..services import consents, links
+from ..services import consents, contacts, links
 
 
 class _OptIn(Blueprint):
@@ -26,14 +26,15 @@ class _OptIn(Blueprint):
 
     def still_wanted(self, runs: Sequence[Run]) -> set[int]:
         """Who has answered is not asked."""
-        waiting = consents.unanswered(_requests(runs))
-        return {run.message_id for run in runs if _request(run) in waiting}
+        return set(self.open_requests(runs))
 
     def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
-        requests = consents.unanswered(_requests(runs))
-        return {
-            run.message_id: self.words(requests[_request(run)]) for run in runs if _request(run) in requests
-        }
+        return {message_id: self.words(request) for message_id, request in self.open_requests(runs).items()}
+
+    def open_requests(self, runs: Sequence[Run]) -> dict[int, ConsentEvent]:
+        """What is still to be asked, by message id."""
+        waiting = consents.unanswered({_request(run) for run in runs})
+        return {run.message_id: waiting[_request(run)] for run in runs if _request(run) in waiting}
 
     def words(self, request: ConsentEvent) -> Context:
         """What the copy may say about one request."""
@@ -46,6 +47,17 @@ class OptInSms(_OptIn):
     start = On("consent.requested.sms")
 
     ask = send(SMS, at=After(minutes=0), expires=After(hours=24))
+
+    def open_requests(self, runs: Sequence[Run]) -> dict[int, ConsentEvent]:
+        """Nothing is asked about a number that was replaced: the question would go to the new one."""
+        requests = super().open_requests(runs)
+        in_use = contacts.addresses_in_use({run.contact_id for run in runs}, SMS)
+        numbers = {run.message_id: in_use.get(run.contact_id) for run in runs}
+        return {
+            message_id: request
+            for message_id, request in requests.items()
+            if request.address == numbers[message_id]
+        }
 
     def words(self, request: ConsentEvent) -> Context:
         return Context(values={"frequency": settings.SMS_FREQUENCY})
@@ -62,7 +74,7 @@ class OptInEmail(_OptIn):
         """`number` is masked, and set when the request is about texts."""
         values: dict[str, Any] = {
             "number": phones.mask(request.address) if request.channel == SMS else "",
-            "days": settings.OPT_IN_EXPIRES[EMAIL] // timedelta(days=1),
+            "days": consents.opt_in_expiry(EMAIL) // timedelta(days=1),
             "unsubscribe_url": "",  # nothing was subscribed to yet
         }
         return Context(values=values, links={"confirm": links.confirm_path(request.pk)})
@@ -70,7 +82,3 @@ class OptInEmail(_OptIn):
 
 def _request(run: Run) -> int:
     return run.subjects["consent_request"]
-
-
-def _requests(runs: Sequence[Run]) -> set[int]:
-    return {_request(run) for run in runs}

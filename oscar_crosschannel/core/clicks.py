@@ -15,8 +15,9 @@ TOO_SOON = timedelta(seconds=10)
 #: Two different links within this time are no person's.
 TOO_MANY = timedelta(seconds=2)
 
+#: Cubot makes phones.
 _AGENTS = re.compile(
-    r"bot|crawl|spider|scanner|preview|fetch|proofpoint|barracuda|mimecast|safelinks|googleimageproxy"
+    r"(?<!cu)bot|crawl|spider|scanner|preview|fetch|proofpoint|barracuda|mimecast|safelinks|googleimageproxy"
     r"|python-requests|curl|wget|headless|monitor|slackbot|whatsapp|facebookexternalhit",
     re.IGNORECASE,
 )
@@ -27,7 +28,7 @@ def suspicions(
 ) -> list[str]:
     """Signs, as codes, that no person made this click.
 
-    `sent_at` is when the provider accepted or delivered the message; `other_links_at` are the
+    `sent_at` is when the message reached the mailbox, as far as we know; `other_links_at` are the
     instants at which other links of the same message were asked for.
     """
     signs = []

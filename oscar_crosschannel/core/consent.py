@@ -15,10 +15,8 @@ class Action(StrEnum):
 
     GRANT = "grant"
     REQUEST = "request"  #: somebody typed the address; its owner has yet to confirm
-    CONFIRM = "confirm"  #: the owner's answer to a request
     DECLINE = "decline"  #: a box was shown and left empty
     REVOKE = "revoke"
-    EXPIRE = "expire"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,29 +31,19 @@ class ConsentEvent:
 def current(events: Iterable[ConsentEvent]) -> ConsentFacts | None:
     """The answer that counts after `events`, oldest first; None: nobody ever answered.
 
-    A request takes nothing away: who has agreed stays agreed, and when it runs out, what counted
-    before counts again. An empty box is no answer.
+    A request takes nothing away: who has agreed stays agreed. An empty box is no answer.
     """
     answer: ConsentFacts | None = None
-    before_request: ConsentFacts | None = None
     for event in events:
         match event.action:
             case Action.GRANT:
                 answer = ConsentFacts(answer=Answer.GRANTED, until=event.until)
             case Action.REVOKE:
                 answer = ConsentFacts(answer=Answer.REVOKED)
-            case Action.REQUEST if not _holds(answer, Answer.GRANTED, event.at):
-                if answer is None or answer.answer is not Answer.PENDING:
-                    before_request = answer
+            case Action.REQUEST if not _is_granted(answer, event.at):
                 answer = ConsentFacts(answer=Answer.PENDING, until=event.until)
-            case Action.CONFIRM if _holds(answer, Answer.PENDING, event.at):
-                answer = ConsentFacts(answer=Answer.GRANTED, until=event.until)
-            case Action.EXPIRE if answer and answer.answer is Answer.PENDING:
-                answer = before_request
-            case Action.EXPIRE if answer and answer.answer is Answer.GRANTED:
-                answer = None
     return answer
 
 
-def _holds(facts: ConsentFacts | None, answer: Answer, at: datetime) -> bool:
-    return facts is not None and facts.answer is answer and (facts.until is None or at < facts.until)
+def _is_granted(facts: ConsentFacts | None, at: datetime) -> bool:
+    return facts is not None and facts.answer is Answer.GRANTED and (facts.until is None or at < facts.until)

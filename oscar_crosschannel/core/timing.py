@@ -193,23 +193,34 @@ def hours_for(
     candidate_zones: tuple[str, ...] = (),
     country: str = "",
     region: str = "",
+    address_country: str = "",
     fallback_zones: tuple[str, ...] = (),
 ) -> Hours:
     """When a person may get marketing, from what is known of where they are. Names no zone: no matter.
 
     `zone` is the person's own choice, `candidate_zones` are those that phone and address leave open. A
     choice among the candidates settles the question; one that contradicts them narrows the hours to
-    what is open in all. Nothing known: the zones of the country; no country: `fallback_zones` (the
+    what is open in all. `country` is the phone's; an address in another country (`address_country`,
+    to which `region` then belongs) adds that country's zones and law. Nothing known: the zones of the country; no country: `fallback_zones` (the
     shop's). Where two clocks remain possible, or the place is a guess, the row `unsure` counts.
     """
-    chosen, candidates = _existing((zone,)), _existing(candidate_zones)
+    abroad = address_country if address_country not in ("", country) else ""
+    chosen, candidates = _existing((zone,)), _existing((*candidate_zones, *zones_of_country(abroad)))
     if chosen and _clock(chosen[0]) in map(_clock, candidates):
         candidates = ()
     located = chosen + candidates or _existing(zones_of_country(country))
     zones = located or _existing(fallback_zones)
     sure = bool(chosen) or (bool(located) and len(set(map(_clock, located))) == 1)
     custom = rules.rows["marketing" if sure else "unsure"]
-    return Hours(tuple(sorted(set(zones))), (custom, *rules.law(country, region)))
+    law = rules.law(country, "" if abroad else region)
+    if abroad:
+        law += rules.law(abroad, region)
+    return Hours(tuple(sorted(set(zones))), (custom, *law))
+
+
+def westernmost(zones: Iterable[str], at: datetime) -> str:
+    """The zone whose clock is furthest behind at `at`; empty for none."""
+    return min(zones, key=lambda name: at.astimezone(ZoneInfo(name)).utcoffset() or timedelta(0), default="")
 
 
 def spread(key: int, most: timedelta) -> timedelta:

@@ -28,6 +28,11 @@ class AppendOnlyQuerySet(models.QuerySet[Any]):
     def delete(self) -> NoReturn:
         raise AppendOnlyError(AppendOnlyError.__doc__)
 
+    def bulk_create(self, *args: Any, update_conflicts: bool = False, **kwargs: Any) -> list[Any]:
+        if update_conflicts:
+            raise AppendOnlyError(AppendOnlyError.__doc__)
+        return super().bulk_create(*args, **kwargs)
+
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError(AppendOnlyError.__doc__)
 
@@ -44,7 +49,8 @@ class AppendOnly(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise AppendOnlyError(AppendOnlyError.__doc__)
-        super().save(*args, **kwargs)
+        # a new object with the id of a stored row would change that row
+        super().save(*args, **{**kwargs, "force_insert": True})
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError(AppendOnlyError.__doc__)

@@ -88,21 +88,23 @@ def remember_asked(request: HttpRequest, answers: Sequence[ConsentAnswer], *, em
         _store(request, asked={"email": email, "channels": sorted(asked)})
 
 
-def stash(request: HttpRequest, answers: Sequence[ConsentAnswer]) -> None:
+def stash(request: HttpRequest, answers: Sequence[ConsentAnswer], *, email: str) -> None:
     """Keep answers until the order is complete, which may be after a detour to a payment page.
 
     No answers leave earlier ones alone: a returning payment posts no boxes.
     """
     if answers:
-        _store(request, answers=[asdict(answer) for answer in answers])
+        _store(request, stash={"email": email, "answers": [asdict(answer) for answer in answers]})
 
 
-def take_stashed(request: HttpRequest, *, order_number: str) -> tuple[ConsentAnswer, ...]:
-    """The answers kept for this order, once."""
-    kept = _stored(request).get("answers") or []
-    if kept:
-        _store(request, answers=[])
-    return tuple(replace(ConsentAnswer(**answer), order_number=order_number) for answer in kept)
+def take_stashed(request: HttpRequest, *, order_number: str) -> tuple[str, tuple[ConsentAnswer, ...]]:
+    """The answers kept for this order, once, and the email of whoever gave them."""
+    kept = _stored(request).get("stash")
+    if not kept:
+        return "", ()
+    _store(request, stash={})
+    answers = (ConsentAnswer(**answer) for answer in kept["answers"])
+    return kept["email"], tuple(replace(answer, order_number=order_number) for answer in answers)
 
 
 def _box(channel: str, request: HttpRequest) -> Box:

@@ -63,7 +63,8 @@ def _latest_orders(people: Sequence[Person], since: datetime) -> dict[tuple[str,
     )
     latest = {}
     for user_id, guest, account, phone, at in placed:
-        for mark in (("user", user_id), ("email", guest), ("email", account), ("phone", str(phone))):
+        number = phone.as_e164 if phone else None
+        for mark in (("user", user_id), ("email", guest), ("email", account), ("phone", number)):
             latest[mark] = at
     return latest
 

@@ -44,8 +44,11 @@ def on_line_deleted(sender: Any, *, instance: Any, origin: Any = None, **kwargs:
     if not _is_line_removal(origin):
         return
     # Only the instance Oscar has at hand: the owner of a basket is not worth a query here.
-    owner_id = instance.basket.owner_id if BasketLine.basket.is_cached(instance) else None
-    _publish(_basket_active(Identity(user_id=owner_id), instance.basket_id))
+    who = Identity(user_id=instance.basket.owner_id if BasketLine.basket.is_cached(instance) else None)
+    # A key of its own, because what a request told knows more of the person, and apart from the
+    # sweep's, because that looks at the lines that are left and finds an older time.
+    key = f"basket:{instance.basket_id}:line-removed"
+    _publish(_basket_active(who, instance.basket_id, key=key))
 
 
 @safe("start_checkout")
@@ -83,7 +86,7 @@ def on_pre_payment(sender: Any, *, view: Any, **kwargs: Any) -> None:
     """The order form was posted. What it answered waits in the session for the order."""
     who = identity.of_visitor(view.request)
     answers = forms.read_answers(view.request, form="preview", email=who.email)
-    forms.stash(view.request, answers)
+    forms.stash(view.request, answers, email=who.email)
     forms.remember_asked(view.request, answers, email=who.email)
 
 
@@ -95,7 +98,10 @@ def on_order_placed(sender: Any, *, order: Any, user: Any = None, **kwargs: Any)
     now = timezone.now()
     with transaction.atomic():
         who = identity.of_order(order, user)
-        subjects = {"order": order.pk} | ({"basket": order.basket_id} if order.basket_id else {})
+        subjects = {"order": order.pk}
+        if order.basket_id:
+            # "restored" finds whose recovery link filled this basket
+            subjects |= {"basket": order.basket_id, "restored": order.basket_id}
         inbox.publish(who.event("order.placed", f"order:{order.pk}", at=now, subjects=subjects), now=now)
         recall.recall_purchased(user_id=who.user_id, email=who.email, phone=who.phone, now=now)
         vouchers.strip_used(order)
@@ -104,10 +110,13 @@ def on_order_placed(sender: Any, *, order: Any, user: Any = None, **kwargs: Any)
 @safe("post_checkout")
 def on_post_checkout(sender: Any, *, order: Any, request: HttpRequest, **kwargs: Any) -> None:
     """The order is complete; now the answers of its form have a number to stand beside."""
-    answers = forms.take_stashed(request, order_number=str(order.number))
-    if answers:
-        with transaction.atomic():
-            who = identity.of_order(order, request.user)
+    email, answers = forms.take_stashed(request, order_number=str(order.number))
+    if not answers:
+        return
+    with transaction.atomic():
+        who = identity.of_order(order, request.user)
+        # during a detour somebody else may have signed in at the same browser
+        if who.email == email:
             inbox.publish(_consent_answered(who, f"order:{order.pk}", answers), now=timezone.now())
 
 
@@ -136,9 +145,9 @@ def _publish(*events: Event) -> None:
         inbox.publish(*events, now=timezone.now())
 
 
-def _basket_active(who: Identity, basket_id: int) -> Event:
+def _basket_active(who: Identity, basket_id: int, *, key: str = "") -> Event:
     return who.event(
-        "basket.active", f"basket:{basket_id}", at=timezone.now(), subjects={"basket": basket_id}
+        "basket.active", key or f"basket:{basket_id}", at=timezone.now(), subjects={"basket": basket_id}
     )
 
 
@@ -147,5 +156,7 @@ def _consent_answered(who: Identity, key: str, answers: tuple[ConsentAnswer, ...
 
 
 def _is_line_removal(origin: Any) -> bool:
-    """Whether lines themselves were deleted, not their product or basket (which is the shop's doing)."""
-    return getattr(origin, "model", type(origin)) is BasketLine
+    """Whether this one line was deleted, as shoppers do. A whole query of lines, their product or
+    their basket is deleted by the shop.
+    """
+    return isinstance(origin, BasketLine)

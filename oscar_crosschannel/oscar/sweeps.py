@@ -42,7 +42,7 @@ def basket_activity(since: datetime, now: datetime) -> Iterator[Event]:
     for basket_id, owner_id, last in active.iterator():
         yield Event(
             name="basket.active",
-            key=f"basket:{basket_id}",
+            key=f"basket:{basket_id}:swept",  # its own: what a request told knows more of the person
             occurred_at=last,
             user_id=owner_id,
             subjects={"basket": basket_id},

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db.models import Max
+
 from ..core import clicks
 from ..core.events import Event
-from ..models import Click, Enrolment, InboxEvent, Message
+from ..core.facts import EMAIL
+from ..models import Click, DeliveryEvent, Enrolment, InboxEvent, Message
 from . import contacts, enrolments
 from .plans import Plans
 
@@ -23,7 +26,7 @@ def fold_click(event: Event, plans: Plans, *, now: datetime) -> None:
         method=event.data["method"],
         user_agent=event.data["user_agent"],
         at=event.occurred_at,
-        sent_at=message.attempted_at,
+        sent_at=_arrived_at(message),
         other_links_at=_other_links(message, event),
     )
     verdict = clicks.verdict(signs)
@@ -44,6 +47,18 @@ def _answer(enrolment: Enrolment, plans: Plans, at: datetime) -> None:
         return
     enrolment.clicked_at = at
     enrolments.reanchor(enrolment, planned, max(at, enrolment.anchor_at))
+
+
+def _arrived_at(message: Message) -> datetime | None:
+    """When the mailbox took the message if its provider said so, else when it was handed over.
+
+    Of emails only: scanners read those as they arrive, and a text's receipt may lag behind its reader.
+    """
+    reports = DeliveryEvent.objects.filter(
+        attempt__message=message.pk, attempt__channel=EMAIL, kind="delivered"
+    )
+    known = [message.attempted_at, reports.aggregate(last=Max("at"))["last"]]
+    return max((at for at in known if at is not None), default=None)
 
 
 def _other_links(message: Message, event: Event) -> list[datetime]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ..conf import settings
+from ..conf import Settings, settings
 from ..core.events import ConsentAnswer, Event
 from ..core.facts import EMAIL, SMS, Answer
 from ..core.rulings import Reason
@@ -31,6 +31,7 @@ __all__ = [
     "grant",
     "has_decided",
     "open_request",
+    "opt_in_expiry",
     "revoke",
     "suppress",
     "suppress_digest",
@@ -80,8 +81,12 @@ def take_answer(
     if point is not None and _is_settled(point, text):
         return
     said = _said(answer, Action.GRANT, contact=contact, text=text, at=at, point=point, address=address)
-    if point is not None and speaks_for_contact and _grants_at_once(contact, answer.channel, address):
-        _grant(said, text)
+    if (
+        point is not None
+        and speaks_for_contact
+        and _grants_at_once(contact, answer.channel, address, language=answer.language)
+    ):
+        _grant(said, text, now)
     else:
         _ask(said, via=SMS if point is not None and answer.channel == SMS else EMAIL, now=now)
 
@@ -128,7 +133,7 @@ def grant(
         mechanism=mechanism,
         **{"actor": "customer", "brand": settings.BRAND, "at": now} | proof,
     )
-    _grant(event, text)
+    _grant(event, text, now)
 
 
 @transaction.atomic
@@ -172,8 +177,8 @@ def confirm_link(request_event_id: int, *, now: datetime, ip: str = "", user_age
     answer.point = contacts.set_point(contact, channel, address, source=request.source, now=now)
     if answer.point is None or answer.text is None:
         return False
-    if _grants_at_once(contact, channel, address):
-        _grant(answer, answer.text)
+    if _grants_at_once(contact, channel, address, language=answer.text.language):
+        _grant(answer, answer.text, now)
     else:
         _ask(answer, via=SMS, now=now)
     return True
@@ -210,11 +215,10 @@ def revoke(
     claimed is taken back in the same transaction. Returns False when nothing was left to stop.
     """
     address = contacts.known_as(channel, address)
-    digest = contacts.digest(channel, address)
     people = contacts.lock([contact.pk for contact in contacts.find_by_address(channel, address)])
     points = list(
         ContactPoint.objects.select_related("contact")
-        .filter(channel=channel, digest=digest, contact__in=people)
+        .filter(channel=channel, address=address, contact__in=people)
         .order_by("contact_id")
     )
     changed = False
@@ -239,7 +243,7 @@ def revoke(
         changed = _withdraw(stop, points) or changed
     if topics is None:
         scope = Suppression.Scope.EVERYTHING if channel == SMS else Suppression.Scope.MARKETING
-        return suppress_digest(channel, digest, cause=cause, scope=scope, now=now) or changed
+        return suppress(channel, address, cause=cause, scope=scope, now=now) or changed
     recall.recall_contacts(
         [contact.pk for contact in people], reason=Reason.OPTED_OUT, now=now, channel=channel
     )
@@ -247,11 +251,20 @@ def revoke(
 
 
 def has_decided(user_id: int) -> set[str]:
-    """Channels on which the account's person has ever answered. One statement."""
-    said = ConsentEvent.objects.order_by().values_list("channel", flat=True)
+    """Channels on which the account's person has ever answered. One statement.
+
+    An unconfirmed request decides nothing: anybody can type an address, and it may run out.
+    """
+    answers = ConsentEvent.objects.exclude(action=Action.REQUEST)
+    said = answers.order_by().values_list("channel", flat=True)
     own = said.filter(contact__user_id=user_id)
     before_merge = said.filter(contact__merged_into__user_id=user_id)
     return set(own.union(before_merge))
+
+
+def opt_in_expiry(via: str) -> timedelta:
+    """How long a request that is asked for on this channel can be confirmed."""
+    return {**Settings.OPT_IN_EXPIRES, **settings.OPT_IN_EXPIRES}[via]
 
 
 def _address_in_use(contact: Contact, channel: str) -> str:
@@ -265,13 +278,14 @@ def _claimed_point(
     """The contact's point for the address somebody typed; None while only the typing speaks for it.
 
     Without this, a stranger could give the email of another person and a phone of their own, and
-    read about the other's basket.
+    read about the other's basket. An email is never taken from a box: the account, or what the
+    guest is known by, says which one is theirs.
     """
     channel = answer.channel
-    if signed_in:
-        return contacts.set_point(contact, channel, address, source=answer.form, now=now)
     if channel == EMAIL:
         point = contact.points.filter(channel=channel, address=address).first()
+    elif signed_in:
+        point = contacts.set_point(contact, channel, address, source=answer.form, now=now)
     elif contact.user_id is None:
         point = contacts.set_point(contact, channel, address, source=answer.form, now=now, weak=True)
     else:
@@ -285,11 +299,13 @@ def _is_settled(point: ContactPoint, text: ConsentText) -> bool:
     return granted.count() == len(text.topics) and suppressions.in_force(point.channel, point.address) is None
 
 
-def _grants_at_once(contact: Contact, channel: str, address: str) -> bool:
+def _grants_at_once(contact: Contact, channel: str, address: str, *, language: str) -> bool:
     """No confirmation is asked for on this channel, and nobody ever said stop for this address."""
     if settings.DOUBLE_OPT_IN.get(channel, True):
         return False
-    if contact.country in settings.DOUBLE_OPT_IN_COUNTRIES.get(channel, ()):
+    # of somebody who may live anywhere, the language of the form tells most: "de" for DE
+    country = contact.country or language.partition("-")[0].upper()
+    if country in settings.DOUBLE_OPT_IN_COUNTRIES.get(channel, ()):
         return False
     stopped = ConsentEvent.objects.filter(channel=channel, address=address, action=Action.REVOKE)
     return suppressions.in_force(channel, address) is None and not stopped.exists()
@@ -336,15 +352,17 @@ def _copy(event: ConsentEvent, **changes: Any) -> ConsentEvent:
     return ConsentEvent(**{field.attname: getattr(event, field.attname) for field in fields} | changes)
 
 
-def _grant(said: ConsentEvent, text: ConsentText) -> None:
-    """One grant for each topic that the words name."""
+def _grant(said: ConsentEvent, text: ConsentText, now: datetime) -> None:
+    """One grant for each topic that the words name; what waited for it is judged at once."""
+    assert said.contact is not None
     for topic in text.topics:
         evidence.append(_copy(said, topic=topic))
+    recall.wake([said.contact.pk], now=now)
 
 
 def _ask(said: ConsentEvent, *, via: str, now: datetime) -> None:
     """Ask the owner of the address, once: a request that is open is not repeated (rule 8)."""
-    expires = said.at + settings.OPT_IN_EXPIRES[via]
+    expires = said.at + opt_in_expiry(via)
     still_open = _unanswered().filter(channel=said.channel, address=said.address, expires_at__gt=now)
     if expires <= now or still_open.filter(contact=said.contact, point=said.point).exists():
         return
@@ -399,21 +417,19 @@ def _answer_to(request: ConsentEvent, *, mechanism: str, at: datetime) -> Consen
 
 
 def _confirm(answer: ConsentEvent, now: datetime) -> None:
-    """The owner of the address agreed: this lifts their own stop, and wakes what waited for it."""
-    assert answer.contact is not None
+    """The owner of the address agreed: this lifts their own stop."""
     assert answer.point is not None
     assert answer.text is not None
-    _grant(answer, answer.text)
-    ContactPoint.objects.filter(pk=answer.point.pk).update(verified_at=now)
     suppressions.lift(answer.channel, answer.address, causes=suppressions.OWN_WISH, now=now)
-    recall.wake([answer.contact.pk], now=now)
+    _grant(answer, answer.text, now)
+    ContactPoint.objects.filter(pk=answer.point.pk).update(verified_at=now)
 
 
 def _withdraw(stop: ConsentEvent, points: Sequence[ContactPoint]) -> bool:
     """Note the stop for each point of the address, or for the address alone when nobody is known to use it."""
     changed = False
     for point in points or (None,):
-        if evidence.is_revoked(point, stop.channel, stop.address, stop.topic):
+        if evidence.is_stopped(point, stop.channel, stop.address, stop.topic):
             continue
         evidence.append(_copy(stop, point_id=point and point.pk, contact_id=point and point.contact_id))
         changed = True

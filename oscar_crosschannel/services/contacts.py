@@ -11,6 +11,8 @@ import hashlib
 import hmac
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
@@ -31,6 +33,12 @@ def digest(channel: str, address: str) -> str:
     Keyed, so that a list of known addresses cannot be compared with it.
     """
     return hmac.new(settings.address_key(), f"{channel}:{address}".encode(), hashlib.sha256).hexdigest()
+
+
+def digests(channel: str, address: str) -> set[str]:
+    """Every digest a normalised address goes by: of the present key, and of keys the shop had before."""
+    stored = ContactPoint.objects.filter(channel=channel, address=address).values_list("digest", flat=True)
+    return {digest(channel, address), *stored}
 
 
 def normalise(channel: str, raw: str, *, region: str = "") -> str | None:
@@ -97,18 +105,16 @@ def set_point(
     normal = normalise(channel, address, region=contact.country)
     if normal is None:
         return None
+    fresh: dict[str, Any] = {
+        "digest": partial(_digest_of_point, channel, normal),  # asked only when the point is new
+        "current": False,
+        "zones": list(phones.zones_of(normal)) if channel == SMS else [],
+        "country": phones.country_of(normal) if channel == SMS else "",
+        "source": source[:32],
+        "created_at": now,
+    }
     point, _ = ContactPoint.objects.get_or_create(
-        contact=contact,
-        channel=channel,
-        address=normal,
-        defaults={
-            "digest": digest(channel, normal),
-            "current": False,
-            "zones": list(phones.zones_of(normal)) if channel == SMS else [],
-            "country": phones.country_of(normal) if channel == SMS else "",
-            "source": source[:32],
-            "created_at": now,
-        },
+        contact=contact, channel=channel, address=normal, defaults=fresh
     )
     if not point.current and not (weak and _is_relied_on(contact, channel)):
         ContactPoint.objects.filter(contact=contact, channel=channel, current=True).update(current=False)
@@ -119,9 +125,15 @@ def set_point(
 
 def find_by_address(channel: str, address: str) -> list[Contact]:
     """Everybody who uses this address, in id order."""
-    found = ContactPoint.objects.filter(channel=channel, digest=digest(channel, known_as(channel, address)))
+    found = ContactPoint.objects.filter(channel=channel, address=known_as(channel, address))
     people = Contact.objects.filter(pk__in=found.values("contact_id"), merged_into=None)
     return list(people.order_by("pk"))
+
+
+def addresses_in_use(contact_ids: Collection[int], channel: str) -> dict[int, str]:
+    """The address each contact is reached by on this channel, by contact id. One statement."""
+    points = ContactPoint.objects.filter(contact_id__in=contact_ids, channel=channel, current=True)
+    return dict(points.values_list("contact_id", "address"))
 
 
 def lock(contact_ids: Collection[int]) -> list[Contact]:
@@ -163,7 +175,8 @@ def merge(keep: Contact, gone: Contact, *, now: datetime) -> None:
         merge(followed(keep_row), followed(gone_row), now=now)
         return
     _end_runs(gone_row, now)
-    _merge_points(keep_row, gone_row, now)
+    for channel in sorted(_merge_points(keep_row, gone_row, now)):
+        recall.recall_contacts([keep_row.pk], reason=Reason.OPTED_OUT, now=now, channel=channel)
     Belonging.objects.filter(contact=gone_row).update(contact=keep_row)
     Contact.objects.filter(merged_into=gone_row).update(merged_into=keep_row)
     gone_row.merged_into = keep_row
@@ -213,7 +226,7 @@ def _only_account(address: str | None) -> int | None:
 
 def _of_account(user_id: int, address: str | None, now: datetime) -> Contact:
     """The account's contact, together with what its owner did as a guest under the same email."""
-    guest = Contact.objects.filter(guest_key=digest(EMAIL, address)).first() if address is not None else None
+    guest = _known_guest(address) if address is not None else None
     contact = Contact.objects.filter(user_id=user_id).first()
     if contact is None and guest is not None and _adopt(guest, user_id):
         return guest
@@ -239,8 +252,26 @@ def _adopt(guest: Contact, user_id: int) -> bool:
 
 
 def _of_guest(address: str, now: datetime) -> Contact:
-    key = digest(EMAIL, address)
-    return followed(Contact.objects.get_or_create(guest_key=key, defaults={"created_at": now})[0])
+    guest = _known_guest(address)
+    if guest is None:
+        key = digest(EMAIL, address)
+        guest, _ = Contact.objects.get_or_create(guest_key=key, defaults={"created_at": now})
+    return followed(guest)
+
+
+def _known_guest(address: str) -> Contact | None:
+    """The guest behind an email, also one who was met under an earlier key of the digests."""
+    by_key = Contact.objects.filter(guest_key=digest(EMAIL, address)).first()
+    if by_key is not None:
+        return by_key
+    earlier = Contact.objects.filter(user=None, merged_into=None).exclude(guest_key=None)
+    return earlier.filter(points__channel=EMAIL, points__address=address).order_by("pk").first()
+
+
+def _digest_of_point(channel: str, address: str) -> str:
+    """A new point shares the digest of the others with its address, and thereby what blocks them."""
+    others = ContactPoint.objects.filter(channel=channel, address=address).order_by("pk")
+    return others.values_list("digest", flat=True).first() or digest(channel, address)
 
 
 def _is_relied_on(contact: Contact, channel: str) -> bool:
@@ -264,14 +295,18 @@ def _end_runs(contact: Contact, now: datetime) -> None:
     recall.recall_contacts([contact.pk], reason=Reason.REPLACED, now=now)
 
 
-def _merge_points(keep: Contact, gone: Contact, now: datetime) -> None:
+def _merge_points(keep: Contact, gone: Contact, now: datetime) -> set[str]:
+    """Give `keep` the addresses of `gone`; returns the channels on which a revocation came along."""
+    stopped = set()
     mine = {(point.channel, point.address): point for point in keep.points.all()}
     in_use = {point.channel for point in mine.values() if point.current}
     for point in gone.points.order_by("pk"):
         if (twin := mine.get((point.channel, point.address))) is not None:
-            evidence.carry_revocations(point, twin, now=now)
+            if evidence.carry_revocations(point, twin, now=now):
+                stopped.add(point.channel)
             point.current = False
         else:
             point.contact = keep
             point.current = point.current and point.channel not in in_use
         point.save(update_fields=["contact", "current"])
+    return stopped

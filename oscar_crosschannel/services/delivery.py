@@ -7,7 +7,7 @@ report counts once, and a report that proves acceptance lifts an `unknown` messa
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from ..core.facts import EMAIL, SMS, Purpose
 from ..core.lifecycle import OPEN, State, Status, rises
 from ..core.outbound import Effect, SenderBroken
 from ..models import Attempt, DeliveryEvent, Enrolment, Message, Suppression
-from . import consents
+from . import consents, failures
 from .plans import Plans
 from .resting import Rests
 
@@ -126,8 +126,9 @@ def alert_unknown_code(code: str) -> None:
     signals.alert.send_robust(sender=None, code="unknown_provider_code", detail=code)
 
 
-def reconcile(*, now: datetime) -> int:
-    """Ask providers about attempts without an end; returns how many were asked about."""
+def reconcile(*, clock: Callable[[], datetime], ends: datetime) -> None:
+    """Ask providers about attempts without an end, until `ends`: each question may take its time-out."""
+    now = clock()
     # only SMS providers can be asked
     overdue = list(
         Attempt.objects.filter(
@@ -142,8 +143,9 @@ def reconcile(*, now: datetime) -> int:
         .order_by(F("looked_up_at").asc(nulls_first=True), "id")[:MOST_LOOK_UPS]
     )
     for attempt in overdue:
+        if clock() >= ends:
+            return
         _look_up(attempt, now)
-    return len(overdue)
 
 
 def _look_up(attempt: Attempt, now: datetime) -> None:
@@ -152,8 +154,8 @@ def _look_up(attempt: Attempt, now: datetime) -> None:
         found = point and channel(attempt.channel).look_up(
             attempt.uuid, attempt.provider_id, point.address, attempt.started_at
         )
-    except Exception:
-        logger.exception("looking up attempt %s failed", attempt.uuid)
+    except Exception as error:
+        failures.log(logger, error, "looking up attempt %s failed", attempt.uuid)
         found = None
     Attempt.objects.filter(pk=attempt.pk).update(looked_up_at=now)
     if found and not _belongs_to_another(attempt, found.provider_id):

@@ -25,7 +25,7 @@ from ..core.policies import DEFAULT_POLICIES, Policy
 from ..core.rulings import Reason
 from ..models import Message
 from ..models.messages import Lane
-from . import delivery, intake, judging, resting
+from . import delivery, failures, intake, judging, resting
 from .clock import Clock
 from .handover import hand_over, is_poison
 from .judging import Claim
@@ -68,7 +68,7 @@ class _Tick:
         self.report = Report()
         self.policies = policies()
         self.plans: Plans = load_plans()
-        self.rests = resting.Rests.load()
+        self.rests = resting.Rests({})
 
     def run(self) -> Report:
         with self._part("reap"), _polite():
@@ -77,12 +77,14 @@ class _Tick:
             intake.sweep(now=self.clock())
         with self._part("fold"):
             self.report.folded = intake.fold(self.plans, clock=self.clock, pause=_polite)
+        with self._part("rests"):
+            self.rests = resting.Rests.load()  # now: a report may just have closed a channel
         for lane in Lane:
             with self._part(lane.name.lower()):
                 self.work(lane)
         # last: a provider that does not answer questions must not keep anybody waiting
         with self._part("reconcile"):
-            delivery.reconcile(now=self.clock())
+            delivery.reconcile(clock=self.clock, ends=self.ends)
         return self.report
 
     @contextmanager
@@ -90,8 +92,8 @@ class _Tick:
         """What goes wrong in one part of a tick stops no other part."""
         try:
             yield
-        except Exception:
-            logger.exception("%s failed; the next tick tries again", name)
+        except Exception as error:
+            failures.log(logger, error, "%s failed; the next tick tries again", name)
             self.report.failed.append(name)
 
     def work(self, lane: int) -> None:
@@ -136,8 +138,8 @@ class _Tick:
         try:
             with _polite():
                 outcome = hand_over(chunk, batch.token, now=self.clock())
-        except Exception:
-            logger.exception("handing over %d messages failed", len(chunk))
+        except Exception as error:
+            failures.log(logger, error, "handing over %d messages failed", len(chunk))
             self.report.failed.append("hand over")
             if len(chunk) == 1:
                 return []  # its lease brings it back, a few times
@@ -160,8 +162,8 @@ class _Tick:
         try:
             with _polite():
                 record(results, batch.token, now=self.clock())
-        except Exception:
-            logger.exception("recording %d results failed", len(results))
+        except Exception as error:
+            failures.log(logger, error, "recording %d results failed", len(results))
             self.report.failed.append("record")
             if len(results) > 1:
                 for result in results:
@@ -178,8 +180,10 @@ class _Tick:
             self.report.outcomes[type(result.outcome).__name__] += 1
             try:
                 self._learn_from(result)
-            except Exception:
-                logger.exception("the consequence of message %d was not drawn", result.claim.message.pk)
+            except Exception as error:
+                failures.log(
+                    logger, error, "the consequence of message %d was not drawn", result.claim.message.pk
+                )
                 self.report.failed.append("learn")
 
     def _learn_from(self, result: Result) -> None:

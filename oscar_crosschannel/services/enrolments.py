@@ -79,24 +79,31 @@ def reanchor(enrolment: Enrolment, planned: PlannedFlow, anchor: datetime) -> No
         )
 
 
-def stop(contact_ids: Collection[int], flow_ids: Collection[int], *, reason: Reason, now: datetime) -> int:
-    """End the contacts' open runs in these flows and recall their messages."""
+def stop(
+    contact_ids: Collection[int],
+    flow_ids: Collection[int],
+    *,
+    reason: Reason,
+    now: datetime,
+    at: datetime | None = None,
+) -> int:
+    """End the contacts' open runs in these flows, as of `at`, and recall their messages."""
     running = list(
         Enrolment.objects.select_for_update(of=("self",), no_key=True)
         .filter(contact_id__in=contact_ids, flow_id__in=flow_ids, state=Enrolment.State.ACTIVE)
         .order_by("id")
         .values_list("id", flat=True)
     )
-    end(running, reason=reason, now=now)
+    end(running, reason=reason, now=now, at=at)
     return len(running)
 
 
-def end(enrolment_ids: Collection[int], *, reason: Reason, now: datetime) -> None:
-    """End these runs, already locked, and recall their messages."""
+def end(enrolment_ids: Collection[int], *, reason: Reason, now: datetime, at: datetime | None = None) -> None:
+    """End these runs, already locked, and recall their messages. `at`: what ended them happened earlier."""
     if not enrolment_ids:
         return
     Enrolment.objects.filter(id__in=enrolment_ids).update(
-        state=Enrolment.State.ENDED, ended_at=now, end_reason=reason, needs_next=False
+        state=Enrolment.State.ENDED, ended_at=at or now, end_reason=reason, needs_next=False
     )
     recall.cancel(Message.objects.filter(enrolment_id__in=enrolment_ids), reason=reason, now=now)
 

@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
+from django.db.models import QuerySet
 
 from ..core.consent import Action, ConsentEvent as Said, current
 from ..models import Consent, ConsentEvent, ContactPoint
 
+Ledger = ConsentEvent.Action
 #: What the digest covers: everything but itself. Empty values are left out, so that a field
 #: added by a later version leaves old digests as they are.
 _SEALED = [
@@ -55,22 +57,31 @@ def altered(channel: str, address: str) -> list[int]:
 
 
 def is_revoked(point: ContactPoint | None, channel: str, address: str, topic: str) -> bool:
-    """Whether the last word on this topic was to stop; an empty topic asks for everything."""
-    events = ConsentEvent.objects.filter(channel=channel, address=address, point=point)
-    if topic:
-        events = events.filter(topic__in=[topic, ""])
-    last = events.exclude(action=ConsentEvent.Action.DECLINE).order_by("-pk").first()
-    return last is not None and last.action == ConsentEvent.Action.REVOKE and last.topic in ("", topic)
+    """Whether the last answer on this topic was to stop; an empty topic asks for everything.
+
+    A request answers nothing: anybody can type an address.
+    """
+    return _ends_in_a_stop(_words_on(point, channel, address, topic).exclude(action=Ledger.REQUEST), topic)
 
 
-def carry_revocations(old: ContactPoint, kept: ContactPoint, *, now: datetime) -> None:
-    """What was revoked for `old` is revoked for `kept`, the same address of the contact that stays."""
+def is_stopped(point: ContactPoint | None, channel: str, address: str, topic: str) -> bool:
+    """`is_revoked`, and nothing was asked since: another stop would have nothing to stop."""
+    return _ends_in_a_stop(_words_on(point, channel, address, topic), topic)
+
+
+def carry_revocations(old: ContactPoint, kept: ContactPoint, *, now: datetime) -> bool:
+    """What was revoked for `old` is revoked for `kept`, the same address of the contact that stays.
+
+    Returns whether that took anything from `kept`.
+    """
+    carried = False
     topics = {consent.topic for point in (old, kept) for consent in point.consents.all()}
     for topic in sorted(topics):
         if not is_revoked(old, old.channel, old.address, topic):
             continue
         if is_revoked(kept, kept.channel, kept.address, topic):
             continue
+        carried = True
         append(
             ConsentEvent(
                 contact=kept.contact,
@@ -79,7 +90,7 @@ def carry_revocations(old: ContactPoint, kept: ContactPoint, *, now: datetime) -
                 address=kept.address,
                 address_given=kept.address,
                 topic=topic,
-                action=ConsentEvent.Action.REVOKE,
+                action=Ledger.REVOKE,
                 basis=ConsentEvent.Basis.NONE,
                 source="merge",
                 mechanism="merge",
@@ -87,6 +98,17 @@ def carry_revocations(old: ContactPoint, kept: ContactPoint, *, now: datetime) -
                 at=now,
             )
         )
+    return carried
+
+
+def _words_on(point: ContactPoint | None, channel: str, address: str, topic: str) -> QuerySet[ConsentEvent]:
+    events = ConsentEvent.objects.filter(channel=channel, address=address, point=point)
+    return events.filter(topic__in=[topic, ""]) if topic else events
+
+
+def _ends_in_a_stop(events: QuerySet[ConsentEvent], topic: str) -> bool:
+    last = events.exclude(action=Ledger.DECLINE).order_by("-pk").first()
+    return last is not None and last.action == Ledger.REVOKE and last.topic in ("", topic)
 
 
 def _derive(point: ContactPoint, topics: Collection[str]) -> None:
@@ -94,7 +116,7 @@ def _derive(point: ContactPoint, topics: Collection[str]) -> None:
     events = [
         event
         for event in point.consent_events.select_related("text").order_by("pk")
-        if event.basis != ConsentEvent.Basis.UNPROVEN and event.action != ConsentEvent.Action.DECLINE
+        if event.basis != ConsentEvent.Basis.UNPROVEN and event.action != Ledger.DECLINE
     ]
     for topic in topics:
         _derive_topic(point, topic, [event for event in events if _is_about(event, topic)])

@@ -65,6 +65,7 @@ def sms_hours(contact: Contact, point: ContactPoint) -> Hours:
         zone=contact.zone,
         candidate_zones=tuple(point.zones),
         country=point.country or contact.country,
+        address_country=contact.country,
         region=contact.region,
         fallback_zones=(django_settings.TIME_ZONE,),
         rules=law.book(),

@@ -23,7 +23,7 @@ from ..core.lifecycle import State
 from ..core.plan import Context, Run
 from ..core.rulings import Reason
 from ..models import Attempt, Message, VoucherGrant
-from . import rows, vouchers
+from . import failures, rows, vouchers
 from .judging import Claim
 from .plans import PlannedFlow
 
@@ -149,14 +149,18 @@ def _ask_together(planned: PlannedFlow, runs: list[Run], outcome: HandOver) -> M
     """One question for the whole group; if it fails, one per run, so that one basket harms no other."""
     try:
         return _ask(planned, runs, outcome)
-    except Exception:
-        logger.exception("context of flow %s failed for a group of %d", planned.plan.key, len(runs))
+    except Exception as error:
+        failures.log(
+            logger, error, "context of flow %s failed for a group of %d", planned.plan.key, len(runs)
+        )
     contexts: dict[int, Context] = {}
     for run in runs:
         try:
             contexts |= _ask(planned, [run], outcome)
-        except Exception:
-            logger.exception("context of flow %s failed for message %d", planned.plan.key, run.message_id)
+        except Exception as error:
+            failures.log(
+                logger, error, "context of flow %s failed for message %d", planned.plan.key, run.message_id
+            )
             outcome.refused[run.message_id] = Reason.CONTEXT_ERROR
     return contexts
 
@@ -165,10 +169,19 @@ def _ask(planned: PlannedFlow, runs: Sequence[Run], outcome: HandOver) -> Mappin
     with transaction.atomic():
         wanted = planned.blueprint.still_wanted(runs)
         contexts = planned.blueprint.context([run for run in runs if run.message_id in wanted])
+        _check_links(contexts)
     for run in runs:
         if run.message_id not in contexts:
             outcome.refused[run.message_id] = Reason.NOT_WANTED
     return contexts
+
+
+def _check_links(contexts: Mapping[int, Context]) -> None:
+    """A counted link only ever leads to the shop (rule 49)."""
+    for context in contexts.values():
+        for name, path in context.links.items():
+            if not path.startswith("/"):
+                raise ValueError(f"The link {name!r} must be a path of the shop that starts with '/'.")
 
 
 def as_run(claim: Claim) -> Run:

@@ -28,7 +28,8 @@ _CHANGES = [
 def publish(*events: Event, now: datetime) -> None:
     """Take events; a newer entry under the same (name, key) replaces the old and is worked off again."""
     InboxEvent.objects.bulk_create(
-        [_row(event, now) for event in events],
+        # in one order everywhere: two statements with the same rows must not wait for each other
+        [_row(event, now) for event in sorted(events, key=lambda each: (each.name, each.key))],
         update_conflicts=True,
         unique_fields=["name", "key"],
         update_fields=_CHANGES,

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from ..conf import shop
 from ..core.events import Event
 from ..core.facts import EMAIL, SMS
 from ..core.rulings import Reason
 from ..models import Contact, InboxEvent, Watermark
-from . import clicks, consents, contacts, delivery, enrolments, inbox
+from . import clicks, consents, contacts, delivery, enrolments, failures, inbox
 from .plans import Plans
 
 logger = logging.getLogger(__name__)
@@ -82,8 +82,8 @@ def _fold_next(plans: Plans, now: datetime) -> bool:
             )
             if row is None:
                 return False
-            _handle(inbox.as_event(row), plans, now)
-            InboxEvent.objects.filter(pk=row.pk).update(processed_at=now, error="")
+            problems = _handle(inbox.as_event(row), plans, now)
+            InboxEvent.objects.filter(pk=row.pk).update(processed_at=now, error=problems)
     except Exception as error:
         if row is None:
             raise
@@ -103,19 +103,37 @@ def _set_back(row: InboxEvent, error: Exception, now: datetime) -> None:
     )
 
 
-def _handle(event: Event, plans: Plans, now: datetime) -> None:
+def _handle(event: Event, plans: Plans, now: datetime) -> str:
+    """Draw all consequences; returns what went wrong with single flows, in words for staff."""
     if (handler := HANDLERS.get(event.name)) is not None:
         handler(event, plans, now=now)
-        return
+        return ""
+    # everybody it may touch, locked in one order before anything is written
+    people = _known(event)
+    contacts.lock(people)
     contact = _whose(event, now)
     if contact is not None:
+        people.add(contact.pk)
         for answer in event.answers:
             consents.take_answer(
                 contact, answer, signed_in=event.user_id is not None, at=event.occurred_at, now=now
             )
-    _stop(event, contact, plans, now)
-    if contact is not None:
-        _start(event, contact, plans, now)
+    _stop(event, people, plans, now)
+    return _start(event, contact, plans, now) if contact is not None else ""
+
+
+def _known(event: Event) -> set[int]:
+    """Ids of the contacts that an event names in any way.
+
+    A phone only ever stops: it never says who somebody is, merges or grants.
+    """
+    found = [contacts.owner_of(kind, object_id) for kind, object_id in event.subjects.items()]
+    if event.user_id is not None:
+        found += Contact.objects.filter(user_id=event.user_id)
+    for channel, address in ((EMAIL, event.email), (SMS, event.phone)):
+        if address:
+            found += contacts.find_by_address(channel, address)
+    return {contact.pk for contact in found if contact is not None}
 
 
 def _whose(event: Event, now: datetime) -> Contact | None:
@@ -142,25 +160,27 @@ def _owner(event: Event) -> Contact | None:
     return None
 
 
-def _stop(event: Event, contact: Contact | None, plans: Plans, now: datetime) -> None:
+def _stop(event: Event, people: set[int], plans: Plans, now: datetime) -> None:
     flow_ids = [planned.flow_id for planned in plans.stopped_by(event.name)]
-    if not flow_ids:
-        return
-    people = {contact.pk} if contact is not None else set()
-    if event.email:
-        people |= {found.pk for found in contacts.find_by_address(EMAIL, event.email)}
-    if event.phone:
-        # a phone match only ever stops: it never merges and never grants
-        people |= {found.pk for found in contacts.find_by_address(SMS, event.phone)}
-    contacts.lock(people)
-    reason = STOP_REASONS.get(event.name, Reason.NOT_WANTED)
-    enrolments.stop(people, flow_ids, reason=reason, now=now)
+    if flow_ids and people:
+        reason = STOP_REASONS.get(event.name, Reason.NOT_WANTED)
+        # as of the event: what the person did after it may start anew
+        enrolments.stop(people, flow_ids, reason=reason, now=now, at=event.occurred_at)
 
 
-def _start(event: Event, contact: Contact, plans: Plans, now: datetime) -> None:
-    started = [planned for planned in plans.started_by(event.name) if planned.plan.enabled]
-    if not started:
-        return
+def _start(event: Event, contact: Contact, plans: Plans, now: datetime) -> str:
+    """Start what the event starts. A flow that fails must not undo another one's stop."""
+    problems = []
     contacts.lock([contact.pk])
-    for planned in started:
-        enrolments.enrol(contact, planned, event, now=now)
+    for planned in plans.started_by(event.name):
+        if not planned.plan.enabled:
+            continue
+        try:
+            with transaction.atomic():
+                enrolments.enrol(contact, planned, event, now=now)
+        except DatabaseError:
+            raise  # the event is tried again
+        except Exception as error:
+            failures.log(logger, error, "starting flow %s failed", planned.plan.key)
+            problems.append(f"{planned.plan.key}: {type(error).__name__}: {error}")
+    return "; ".join(problems)

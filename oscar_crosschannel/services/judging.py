@@ -18,15 +18,15 @@ from django.db import transaction
 
 from ..conf import settings
 from ..core.decision import Decision, Drop, Send, Wait, decide_together
-from ..core.facts import Candidate, Facts, Purpose, Sent
+from ..core.facts import SMS, Candidate, Facts, Purpose, Sent
 from ..core.lifecycle import State
 from ..core.plan import Step
 from ..core.policies import DEFAULT_POLICIES, Policy, as_sent
 from ..core.rulings import Reason
-from ..core.timing import GUARD, spread
+from ..core.timing import GUARD, spread, westernmost
 from ..models import Enrolment, Message
 from ..models.messages import Lane
-from . import conditions, enrolments, facts, rows, vouchers
+from . import conditions, enrolments, facts, failures, rows, vouchers
 from .plans import PlannedFlow, Plans
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ class Claim:
     address: str
     valid_until: datetime  #: it must not reach the person later
     call_until: datetime  #: the provider must not be called later
+    zone: str  #: whose clock the words mean; empty: the shop's
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +160,8 @@ def _decide(group: Sequence[Candidate], known: Facts, policies: Sequence[Policy]
     """One contact's decisions. A policy that raises for it must not hold up everybody else."""
     try:
         return decide_together(group, known, policies)
-    except Exception:
-        logger.exception("judging contact #%d failed", group[0].contact_id)
+    except Exception as error:
+        failures.log(logger, error, "judging contact #%d failed", group[0].contact_id)
         return {each.id: Wait(known.now + AGAIN, "", Reason.CONTEXT_ERROR, ()) for each in group}
 
 
@@ -202,7 +203,17 @@ def _claim(message: Message, verdict: Send, plans: Plans, known: Facts, now: dat
         address=known.points[verdict.channel].address,
         valid_until=min(message.expires_at, closes) if closes else message.expires_at,
         call_until=min(message.expires_at, closes - GUARD) if closes else message.expires_at,
+        zone=_zone(message, known, now),
     )
+
+
+def _zone(message: Message, known: Facts, now: datetime) -> str:
+    """The person's own zone, or of those possible the one whose clock is furthest behind.
+
+    A time that words promise then never lies after the one that counts.
+    """
+    hours = known.hours.get(SMS)
+    return message.contact.zone or (westernmost(hours.zones, now) if hours else "")
 
 
 def _closes(message: Message, channel: str, known: Facts, at: datetime) -> datetime | None:

@@ -12,7 +12,7 @@ from ..core.timing import LawBook
 
 def book() -> LawBook:
     """The table in force."""
-    return _book(json.dumps(settings.SMS_HOURS, sort_keys=True))
+    return _book(json.dumps(settings.SMS_HOURS, sort_keys=True, default=str))  # of a date: as ISO writes it
 
 
 @lru_cache(maxsize=4)

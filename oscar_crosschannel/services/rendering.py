@@ -10,13 +10,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings as django_settings
 from django.db.models import Q
 from django.template import Context as TemplateContext, Engine, TemplateDoesNotExist
 from django.template.base import Template
 from django.template.loader import get_template
-from django.utils import translation
+from django.utils import timezone, translation
 
 from ..core.facts import EMAIL
 from ..models import Copy
@@ -57,13 +58,14 @@ def load_copies(keys: Collection[CopyKey]) -> dict[CopyKey, Copy]:
 
 
 def render(
-    key: CopyKey, copy: Copy | None, parts: Collection[str], context: Mapping[str, Any]
+    key: CopyKey, copy: Copy | None, parts: Collection[str], context: Mapping[str, Any], *, zone: str = ""
 ) -> dict[str, str]:
-    """Rendered words by part, in the language of `key`.
+    """Rendered words by part, in the language of `key`; times as clocks in `zone` show them.
 
     Raises the template engine's errors; a file that does not exist gives an empty optional part.
     """
-    with translation.override(key.language or django_settings.LANGUAGE_CODE):
+    clock = timezone.override(ZoneInfo(zone) if zone else None)
+    with translation.override(key.language or django_settings.LANGUAGE_CODE), clock:
         return {part: _part(key, copy, part, context) for part in sorted(parts)}
 
 

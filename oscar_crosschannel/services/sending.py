@@ -23,12 +23,15 @@ from ..core.outbound import (
 )
 from ..core.rulings import Reason
 from ..models import Copy
-from . import links, rendering
+from . import failures, links, rendering
 from .clock import Clock
 from .handover import Handed
 from .recording import Result
 
 logger = logging.getLogger(__name__)
+
+#: Purposes whose messages a person can stop; the others follow from what they did.
+STOPPABLE = frozenset({Purpose.MARKETING, Purpose.REQUESTED})
 
 
 def send(handed: Sequence[Handed], *, clock: Clock, deadline: datetime) -> Iterator[Result]:
@@ -59,24 +62,25 @@ def _compose(item: Handed, key: rendering.CopyKey, copy: Copy | None) -> Content
     target = channel(claim.channel)
     try:
         context = words_context(item)
-        words = rendering.render(key, copy, target.parts, context)
+        words = rendering.render(key, copy, target.parts, context, zone=claim.zone)
         words["unsubscribe_url"] = context["unsubscribe_url"]
         return target.compose(words, purpose=Purpose(claim.message.purpose), language=key.language)
     except ChannelError as refusal:
         return refusal
-    except Exception:
-        logger.exception("rendering message %d failed", claim.message.pk)
+    except Exception as error:
+        failures.log(logger, error, "rendering message %d failed", claim.message.pk)
         return Reason.RENDER_ERROR
 
 
 def words_context(item: Handed) -> dict[str, Any]:
     """What the words of a message may say: plain values only."""
     message = item.claim.message
+    limited = Purpose(message.purpose) in STOPPABLE
     context: dict[str, Any] = {
         "brand": settings.BRAND,
         "name": message.contact.name,
         "postal_address": settings.POSTAL_ADDRESS,
-        "unsubscribe_url": links.unsubscribe_url(message.pk),
+        "unsubscribe_url": links.unsubscribe_url(message.pk) if limited else "",
         "voucher": None,
         **item.context.values,
         "links": {
@@ -95,7 +99,9 @@ def _call(item: Handed, content: Content, now: datetime) -> Receipt | ChannelErr
         return error
     except Exception as error:
         # a backend that breaks its contract: nobody knows whether it sent
-        logger.exception("channel %s raised for message %d", item.claim.channel, item.claim.message.pk)
+        failures.log(
+            logger, error, "channel %s raised for message %d", item.claim.channel, item.claim.message.pk
+        )
         return UnknownOutcome(type(error).__name__)
 
 
@@ -111,7 +117,7 @@ def _outbound(item: Handed, content: Content, now: datetime) -> Outbound:
         now=now,
         valid_until=claim.valid_until,
         callback_url=links.status_url(item.attempt) if claim.channel == SMS else "",
-        unsubscribe_url=links.unsubscribe_url(claim.message.pk) if purpose is Purpose.MARKETING else "",
+        unsubscribe_url=links.unsubscribe_url(claim.message.pk) if purpose in STOPPABLE else "",
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from ..core.rulings import Reason
 from ..models import ContactPoint, Suppression
@@ -29,6 +30,7 @@ _GRAVITY = [
 OWN_WISH = (Cause.REVOKED, Cause.COMPLAINT, Cause.CARRIER_BLOCK)
 
 
+@transaction.atomic
 def suppress(
     channel: str, address: str, *, cause: Cause, scope: Scope, now: datetime, note: str = ""
 ) -> bool:
@@ -37,52 +39,56 @@ def suppress(
     Returns False when it was blocked in this way before.
     """
     known = contacts.known_as(channel, address)
-    return suppress_digest(
-        channel, contacts.digest(channel, known), cause=cause, scope=scope, now=now, note=note
-    )
+    points = ContactPoint.objects.filter(channel=channel, address=known)
+    people = [contact.pk for contact in contacts.lock(set(points.values_list("contact_id", flat=True)))]
+    changed = [
+        _block(channel, digest, cause=cause, scope=scope, now=now, note=note)
+        for digest in sorted(contacts.digests(channel, known))
+    ]
+    recall.recall_contacts(people, reason=Reason.SUPPRESSED, now=now, channel=channel)
+    return any(changed)
 
 
 @transaction.atomic
 def suppress_digest(
     channel: str, digest: str, *, cause: Cause, scope: Scope, now: datetime, note: str = ""
 ) -> bool:
-    """`suppress` for an address that is known by its digest only."""
-    points = ContactPoint.objects.filter(channel=channel, digest=digest)
-    people = [contact.pk for contact in contacts.lock(set(points.values_list("contact_id", flat=True)))]
-    row, created = Suppression.objects.get_or_create(
-        channel=channel,
-        digest=digest,
-        defaults={"cause": cause, "scope": scope, "note": note, "since": now},
-    )
-    changed = created or _tighten(row, cause=cause, scope=scope, note=note, now=now)
-    recall.recall_contacts(people, reason=Reason.SUPPRESSED, now=now, channel=channel)
-    return changed
+    """`suppress` for an address that the caller knows by its digest only."""
+    point = ContactPoint.objects.filter(channel=channel, digest=digest).first()
+    if point is not None:
+        return suppress(channel, point.address, cause=cause, scope=scope, now=now, note=note)
+    return _block(channel, digest, cause=cause, scope=scope, now=now, note=note)
 
 
 def in_force(channel: str, address: str) -> Suppression | None:
     """The suppression that blocks this address now."""
-    digest = contacts.digest(channel, contacts.known_as(channel, address))
-    return Suppression.objects.filter(channel=channel, digest=digest, lifted_at=None).first()
+    return _in_force(channel, address).order_by("pk").first()
 
 
 def lift(channel: str, address: str, *, causes: Collection[Cause], now: datetime) -> bool:
     """Lift the block of an address if it has one of these causes."""
-    row = in_force(channel, address)
-    if row is None or row.cause not in causes:
-        return False
-    row.lifted_at = now
-    row.save(update_fields=["lifted_at"])
-    return True
+    return bool(_in_force(channel, address).filter(cause__in=causes).update(lifted_at=now))
 
 
 def unblock_carrier(channel: str, address: str, *, now: datetime) -> None:
     """The person allowed texts again at the carrier. That is no consent: marketing stays off (rule 10)."""
     if lift(channel, address, causes=[Cause.CARRIER_BLOCK], now=now):
         return
-    row = in_force(channel, address)
-    if row is not None and row.cause == Cause.REVOKED:
-        row.scope = Scope.MARKETING
-        row.save(update_fields=["scope"])
+    _in_force(channel, address).filter(cause=Cause.REVOKED).update(scope=Scope.MARKETING)
+
+
+def _in_force(channel: str, address: str) -> QuerySet[Suppression]:
+    digests = contacts.digests(channel, contacts.known_as(channel, address))
+    return Suppression.objects.filter(channel=channel, digest__in=digests, lifted_at=None)
+
+
+def _block(channel: str, digest: str, *, cause: Cause, scope: Scope, now: datetime, note: str) -> bool:
+    row, created = Suppression.objects.get_or_create(
+        channel=channel,
+        digest=digest,
+        defaults={"cause": cause, "scope": scope, "note": note, "since": now},
+    )
+    return created or _tighten(row, cause=cause, scope=scope, note=note, now=now)
 
 
 def _tighten(row: Suppression, *, cause: Cause, scope: Scope, note: str, now: datetime) -> bool:

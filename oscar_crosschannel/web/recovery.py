@@ -22,11 +22,14 @@ from django.views.decorators.http import require_http_methods
 from ..conf import settings
 from ..core import tokens
 from ..core.events import Event
-from ..models import Message, VoucherGrant
+from ..models import Contact, Message, VoucherGrant
 from ..oscar import baskets, recovery
 from ..oscar.safety import safe
 from ..services import contacts, inbox
 from .pages import page, unknown_link
+
+#: What a basket is that a link filled: `Belonging` says for whom.
+RESTORED = "restored"
 
 
 @never_cache
@@ -53,7 +56,11 @@ def _restore(request: HttpRequest, message: Message, basket_id: int) -> HttpResp
         if result.restored and (code := _code_of(message)):
             recovery.apply_voucher(request, code)
     with safe("basket.recovered"), transaction.atomic():
-        _publish(message, basket_id)
+        contact = contacts.followed(message.contact)
+        if result.restored:
+            # so that buying it ends the run, under whatever email; its contents stay the visitor's own
+            contacts.remember(RESTORED, request.basket.pk, contact)
+        _publish(message, contact, basket_id)
     return redirect("basket:summary")
 
 
@@ -71,27 +78,26 @@ def _tell(request: HttpRequest, result: recovery.Restoration) -> None:
         messages.warning(request, _("Nothing of your basket can be bought at the moment."))
 
 
-def _publish(message: Message, basket_id: int) -> None:
+def _publish(message: Message, contact: Contact, basket_id: int) -> None:
     """Coming back is activity: the run's next message counts from here. It is the addressee's run,
     whoever the visitor is.
     """
-    now = timezone.now()
-    user_id = contacts.followed(message.contact).user_id
-    subjects = {"basket": basket_id}
+    now, user_id = timezone.now(), contact.user_id
     inbox.publish(
         Event(
             name="basket.recovered",
             key=f"message:{message.pk}",
             occurred_at=now,
             user_id=user_id,
-            subjects=subjects,
+            subjects={"basket": basket_id},
         ),
         Event(
             name="basket.active",
-            key=f"basket:{basket_id}",
+            # its own key, because a request of the person's tells more of them
+            key=f"basket:{basket_id}:recovered",
             occurred_at=now,
             user_id=user_id,
-            subjects=subjects,
+            subjects={"basket": basket_id},
         ),
         now=now,
     )

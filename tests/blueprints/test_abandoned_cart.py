@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -370,3 +370,28 @@ def test_the_text_message_carries_brand_code_link_and_the_way_out(
     counted = segments(text)
     assert counted.encoding is Encoding.GSM7
     assert counted.count <= 2
+
+
+@pytest.mark.parametrize(
+    ("language", "moment"), [("en", "14 March, 18:00"), ("de", "14. März, 18:00"), ("fr", "14/03 à 18:00")]
+)
+def test_the_text_message_says_until_when_by_the_readers_own_clock(
+    language: str, moment: str, basket: Any, now: datetime
+) -> None:
+    context = copy_context(basket, now, language)
+    context["voucher"] |= {"valid_until": datetime(2026, 3, 14, 22, 0, tzinfo=UTC)}
+    key = CopyKey(flow_id=0, flow_key="abandoned_cart", step_key="code", channel="sms", language=language)
+    text = render(key, None, ["text"], context, zone="America/New_York")["text"]
+    assert f" {moment}: https://" in text
+
+
+@pytest.mark.rule(29)
+@pytest.mark.parametrize("month", range(1, 13))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_month_makes_the_text_message_dearer(
+    month: int, language: str, basket: Any, now: datetime
+) -> None:
+    context = copy_context(basket, now, language)
+    context["voucher"] |= {"valid_until": datetime(2026, month, 28, 18, 0, tzinfo=UTC)}
+    counted = segments(words("code", "sms", language, context, "text")["text"])
+    assert (counted.encoding, counted.count <= 2) == (Encoding.GSM7, True)

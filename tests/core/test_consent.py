@@ -11,7 +11,7 @@ from oscar_crosschannel.core.consent import Action, ConsentEvent, current
 from oscar_crosschannel.core.facts import Answer, ConsentFacts
 from tests.core.values import DAY, HOUR, NOON
 
-GRANT, REQUEST, CONFIRM, DECLINE, REVOKE, EXPIRE = Action
+GRANT, REQUEST, DECLINE, REVOKE = Action
 
 
 def said(*story: Action | tuple[Action, timedelta]) -> Answer | None:
@@ -38,8 +38,9 @@ def test_the_last_word_counts() -> None:
 @pytest.mark.rule(8)
 def test_a_request_waits_for_its_confirmation() -> None:
     assert said((REQUEST, DAY)) is Answer.PENDING
-    assert said((REQUEST, DAY), CONFIRM) is Answer.GRANTED
-    assert said(REVOKE, (REQUEST, DAY), CONFIRM) is Answer.GRANTED
+    assert said((REQUEST, DAY), GRANT) is Answer.GRANTED
+    assert said(REVOKE, (REQUEST, DAY)) is Answer.PENDING
+    assert said(REVOKE, (REQUEST, DAY), GRANT) is Answer.GRANTED
 
 
 @pytest.mark.rule(13)
@@ -59,25 +60,6 @@ def test_an_empty_box_is_no_answer() -> None:
     assert said((REQUEST, DAY), DECLINE) is Answer.PENDING
 
 
-def test_what_runs_out_leaves_what_counted_before() -> None:
-    assert said((REQUEST, DAY), EXPIRE) is None
-    assert said(REVOKE, (REQUEST, DAY), EXPIRE) is Answer.REVOKED
-    assert said(REVOKE, (REQUEST, DAY), (REQUEST, DAY), EXPIRE) is Answer.REVOKED
-    assert said((GRANT, DAY), EXPIRE) is None
-    assert said(REVOKE, EXPIRE) is Answer.REVOKED
-
-
-# It refuses
-
-
-@pytest.mark.rule(9)
-def test_a_yes_without_a_pending_request_creates_nothing() -> None:
-    assert said(CONFIRM) is None
-    assert said(REVOKE, CONFIRM) is Answer.REVOKED
-    assert said((REQUEST, HOUR), CONFIRM) is Answer.PENDING, "the request had run out"
-    assert said((REQUEST, DAY), REVOKE, CONFIRM) is Answer.REVOKED
-
-
 # It survives
 
 stories = st.lists(st.sampled_from(Action) | st.tuples(st.sampled_from(Action), st.just(DAY)), max_size=8)
@@ -86,11 +68,10 @@ stories = st.lists(st.sampled_from(Action) | st.tuples(st.sampled_from(Action), 
 @given(stories)
 def test_nothing_is_granted_that_nobody_granted(story: list[Action | tuple[Action, timedelta]]) -> None:
     actions = [entry[0] if isinstance(entry, tuple) else entry for entry in story]
-    if GRANT not in actions and CONFIRM not in actions:
+    if GRANT not in actions:
         assert said(*story) is not Answer.GRANTED
 
 
 @given(stories)
 def test_a_revocation_always_counts(story: list[Action | tuple[Action, timedelta]]) -> None:
     assert said(*story, REVOKE) is Answer.REVOKED
-    assert said(*story, REVOKE, (REQUEST, DAY), EXPIRE) is Answer.REVOKED

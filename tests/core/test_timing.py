@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from oscar_crosschannel.core.phones import zones_of
-from oscar_crosschannel.core.timing import DayHours, Hours, LawBook, WeekRule, hours_for, spread
+from oscar_crosschannel.core.timing import DayHours, Hours, LawBook, WeekRule, hours_for, spread, westernmost
 from tests.core.values import BOOK, SHIPPED_HOURS, utc
 
 ZONES = (
@@ -377,3 +377,21 @@ def test_no_open_time_is_missed_on_days_without_a_change(hours: Hours, after: ti
         wall_is_inside(rule, at.astimezone(ZoneInfo(zone))) for zone in hours.zones for rule in hours.rules
     )
     assert is_open(hours, at) is inside
+
+
+@pytest.mark.rule(31)
+def test_an_address_in_another_country_adds_its_clock_and_its_law() -> None:
+    phone_only = hours_for(rules=BOOK, candidate_zones=("America/New_York",), country="US")
+    both = hours_for(rules=BOOK, candidate_zones=("America/New_York",), country="US", address_country="FR")
+    sunday_noon_in_new_york = datetime(2026, 3, 15, 17, 0, tzinfo=UTC)
+    assert phone_only.opens(sunday_noon_in_new_york) == sunday_noon_in_new_york
+    opens = both.opens(sunday_noon_in_new_york)
+    assert opens is not None
+    assert opens.weekday() == 0, "France has no Sunday"
+    assert both.zones == ("America/New_York", "Europe/Paris")
+
+
+def test_the_clock_that_is_furthest_behind() -> None:
+    at = datetime(2026, 3, 10, tzinfo=UTC)
+    assert westernmost(("Europe/Paris", "America/New_York", "Asia/Kolkata"), at) == "America/New_York"
+    assert westernmost((), at) == ""

@@ -233,7 +233,7 @@ def test_answers_of_the_order_form_stand_beside_its_number(shopper: Shopper, pro
     assert given() == {"email": True, "sms": True}
     assert {answer["order_number"] for answer in answers()} == {Order.objects.get().number}
     assert {answer["form"] for answer in answers()} == {"preview"}
-    assert shopper.client.session["crosschannel"]["answers"] == []
+    assert shopper.client.session["crosschannel"]["stash"] == {}
 
 
 def test_answers_wait_for_the_way_back_from_a_payment_page(shopper: Shopper, product: Any) -> None:
@@ -251,6 +251,30 @@ def test_answers_wait_for_the_way_back_from_a_payment_page(shopper: Shopper, pro
     again = shopper.client.post(reverse("checkout:preview"), {"action": "place_order"})
     assert again.url == reverse("checkout:thank-you")
     assert given() == {"email": True, "sms": True}
+
+
+def test_answers_of_one_person_are_not_taken_for_another_who_completes_an_order(
+    shopper: Shopper, product: Any, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_TEMPLATE_INJECTION = False  # so that the gateway does not ask already
+    shopper.add(product)
+    shopper.enter_checkout("guest@example.com")
+    settings.CROSSCHANNEL_TEMPLATE_INJECTION = True
+    at_preview(shopper, product)
+    marker = shopper.marker(reverse("checkout:preview"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("oscar.apps.checkout.views.PaymentDetailsView.handle_payment", _refuse)
+        shopper.client.post(reverse("checkout:preview"), {"action": "place_order", **marker, **BOTH})
+    user = make_user("ada@example.com")
+    shopper.client.post(
+        reverse("customer:login"),
+        {"login-username": user.email, "login-password": "unhurried-tea", "login_submit": "Log In"},
+    )
+    at_preview(shopper, product)
+    shopper.client.post(reverse("checkout:preview"), {"action": "place_order"})
+    assert Order.objects.get().user == user
+    assert not answers()
+    assert shopper.client.session["crosschannel"]["stash"] == {}
 
 
 def _refuse(*args: Any, **kwargs: Any) -> None:

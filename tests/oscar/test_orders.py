@@ -51,6 +51,13 @@ def test_an_order_is_found_by_account_email_or_phone(country: Any) -> None:
     ) == {1, 2, 3, 4}
 
 
+def test_a_phone_is_found_however_the_shop_writes_numbers(country: Any, settings: Any) -> None:
+    settings.PHONENUMBER_DEFAULT_FORMAT = "INTERNATIONAL"
+    address = factories.ShippingAddressFactory(phone_number=US_PHONE, country=country)
+    factories.create_order(shipping_address=address)
+    assert buyers(person(1, phone=US_PHONE)) == {1}
+
+
 def test_only_an_order_after_the_persons_own_start_counts() -> None:
     order = factories.create_order(guest_email="guest@example.com")
     early, late = person(1, email="guest@example.com"), person(2, email="guest@example.com")

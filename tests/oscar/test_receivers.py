@@ -93,6 +93,14 @@ def test_taking_something_out_of_a_basket_is_activity(shopper: Any, product: Any
     assert event.user_id == signed_in.pk
 
 
+def test_lines_the_shop_clears_away_are_nobodys_activity(shopper: Any, product: Any, signed_in: Any) -> None:
+    shopper.add(product)
+    InboxEvent.objects.all().delete()
+    BasketLine.objects.filter(product=product).delete()
+    assert not BasketLine.objects.exists()
+    assert not InboxEvent.objects.exists()
+
+
 def test_a_product_the_shop_deletes_is_nobodys_activity(shopper: Any, product: Any, signed_in: Any) -> None:
     shopper.add(product)
     InboxEvent.objects.all().delete()
@@ -110,7 +118,7 @@ def test_an_order_is_told_with_everything_that_names_its_person(
     order = Order.objects.get()
     (event,) = events("order.placed")
     assert event.key == f"order:{order.pk}"
-    assert event.subjects == {"order": order.pk, "basket": basket_id}
+    assert event.subjects == {"order": order.pk, "basket": basket_id, "restored": basket_id}
     assert (event.user_id, event.email, event.phone) == (None, "guest@example.com", "+12065550123")
     assert event.data == {"name": "Ada", "language": "en", "country": "US", "region": "WA"}
 

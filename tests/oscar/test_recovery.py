@@ -21,7 +21,7 @@ from oscar.test import factories
 from oscar_crosschannel.conf import settings as app_settings
 from oscar_crosschannel.core import tokens
 from oscar_crosschannel.models import Contact, InboxEvent, Message
-from oscar_crosschannel.services import inbox
+from oscar_crosschannel.services import contacts, inbox
 
 from .conftest import Shopper, make_user, page
 from .things import grant, make_message, recover_token
@@ -210,10 +210,17 @@ def test_coming_back_is_activity_of_the_addressee(now: datetime, left: Any) -> N
         ::-1
     ]
     assert recovered == ("basket.recovered", f"message:{message.pk}", user.pk, {"basket": left.pk})
-    assert active == ("basket.active", f"basket:{left.pk}", user.pk, {"basket": left.pk})
+    assert active == ("basket.active", f"basket:{left.pk}:recovered", user.pk, {"basket": left.pk})
 
 
-# The code
+def test_a_restored_basket_is_remembered_and_its_contents_stay_the_visitors(
+    message: Message, left: Any
+) -> None:
+    Shopper().client.post(link(message))
+    basket = own_basket(left)
+    assert contacts.owner_of("restored", basket.pk) == message.contact
+    assert contacts.owner_of("basket", basket.pk) is None
+    assert InboxEvent.objects.get(name="basket.active").subjects == {"basket": left.pk}
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_an_accounts_basket_is_active_as_of_its_last_change(now: datetime) -> No
     assert swept(now - 4 * HOUR, now) == [
         Event(
             name="basket.active",
-            key=f"basket:{basket.pk}",
+            key=f"basket:{basket.pk}:swept",
             occurred_at=now - HOUR,
             user_id=user.pk,
             subjects={"basket": basket.pk},

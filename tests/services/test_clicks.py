@@ -9,7 +9,7 @@ import pytest
 
 from oscar_crosschannel import After, Blueprint, On, send
 from oscar_crosschannel.core.events import Event
-from oscar_crosschannel.models import Click, Enrolment, Message
+from oscar_crosschannel.models import Attempt, Click, DeliveryEvent, Enrolment, Message
 from oscar_crosschannel.services import dispatch, inbox
 from oscar_crosschannel.services.clicks import SETTLE
 from tests.factories import NOON, enrol_all, make_contacts, registered
@@ -53,6 +53,14 @@ def click(
     return at
 
 
+def delivered(run: Enrolment, after: timedelta) -> None:
+    """The provider's report that the mailbox took the email."""
+    attempt = Attempt.objects.get(message__enrolment=run)
+    DeliveryEvent.objects.create(
+        attempt=attempt, provider="esp", key=uuid4().hex, kind="delivered", at=NOON + after
+    )
+
+
 def due(run: Enrolment) -> datetime:
     return Message.objects.get(enrolment=run, step_key="second").due_at
 
@@ -92,6 +100,31 @@ def test_a_scanner_changes_nothing(
     assert found.verdict == "suspect"
     assert found.suspicions == [sign]
     assert due(run) == before
+
+
+@pytest.mark.rule(48)
+def test_a_scanner_that_waits_for_a_late_delivery_changes_nothing(run: Enrolment) -> None:
+    before = due(run)
+    delivered(run, timedelta(minutes=5))
+    at = click(run, timedelta(minutes=5, seconds=3))
+    dispatch.tick(at + timedelta(minutes=1))
+    assert Click.objects.get().suspicions == ["too_soon"]
+    assert due(run) == before
+
+
+@pytest.mark.rule(48)
+def test_a_person_counts_though_the_delivery_was_late(run: Enrolment) -> None:
+    delivered(run, timedelta(minutes=5))
+    at = click(run, timedelta(minutes=5, seconds=30))
+    dispatch.tick(at + timedelta(minutes=1))
+    assert due(run) == at + timedelta(hours=24)
+
+
+@pytest.mark.rule(48)
+def test_a_phone_of_the_make_cubot_is_no_bot(run: Enrolment) -> None:
+    at = click(run, timedelta(hours=3), agent="Mozilla/5.0 (Linux; Android 12; CUBOT KING KONG) Chrome/120")
+    dispatch.tick(at + timedelta(minutes=1))
+    assert Click.objects.get().verdict == "human"
 
 
 @pytest.mark.rule(48)

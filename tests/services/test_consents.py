@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from oscar_crosschannel import After, Blueprint, On, send
 from oscar_crosschannel.core.lifecycle import State
@@ -380,6 +380,59 @@ def test_an_empty_box_of_a_stranger_is_no_answer_of_the_account() -> None:
     assert consents.has_decided(ann.user_id) == set()
 
 
+def test_a_request_that_nobody_confirmed_decides_nothing() -> None:
+    ann = member()
+    tick(ann, "sms", PHONE, signed_in=True)
+    assert ann.user_id is not None
+    assert consents.has_decided(ann.user_id) == set()
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON)
+    assert consents.has_decided(ann.user_id) == {"sms"}
+
+
+def test_an_email_that_is_not_the_accounts_own_is_neither_granted_nor_used() -> None:
+    bob = member("bob@example.com")
+    tick(bob, "email", ANN, signed_in=True)
+    assert contacts.addresses_in_use([bob.pk], "email") == {bob.pk: "bob@example.com"}
+    assert not Consent.objects.exists()
+    assert not ContactPoint.objects.filter(address=ANN).exists()
+
+
+@pytest.mark.rule(8)
+@pytest.mark.parametrize(
+    ("country", "language", "granted"),
+    [("", "de", False), ("", "en", True), ("US", "de", True), ("DE", "en", False)],
+)
+def test_where_nobody_knows_the_country_the_language_says_whether_to_ask(
+    country: str, language: str, granted: bool
+) -> None:
+    ann = guest(country=country)
+    tick(ann, "email", ANN, language=language)
+    assert (permitted(ann, "email") == set(TOPICS)) is granted
+    assert (len(asked("email")) == 0) is granted
+
+
+@pytest.mark.rule(8)
+def test_a_shop_that_sets_one_expiry_keeps_the_other(settings: Any) -> None:
+    settings.CROSSCHANNEL_OPT_IN_EXPIRES = {"sms": 12 * HOUR}
+    assert (consents.opt_in_expiry("sms"), consents.opt_in_expiry("email")) == (12 * HOUR, 7 * DAY)
+    tick(guest(country="DE"), "email", ANN)
+    assert ConsentEvent.objects.get().expires_at == NOON + 7 * DAY
+
+
+@pytest.mark.parametrize("how", ["box", "elsewhere"])
+def test_every_grant_wakes_what_waited_for_it(how: str) -> None:
+    ann = guest()
+    message = owe(ann, RevokedFlow, "waits", due=NOON + DAY)
+    message.reason = Reason.AWAITING_OPT_IN
+    message.save()
+    if how == "box":
+        tick(ann, "email", ANN)
+    else:
+        consents.grant(ann, "email", TOPICS, source="fair", words="Yes.", now=NOON)
+    message.refresh_from_db()
+    assert message.due_at == NOON
+
+
 def test_an_address_that_is_not_the_guests_own_is_ignored() -> None:
     tick(guest(), "email", "mallory@example.com")
     assert not ConsentEvent.objects.exists()
@@ -513,6 +566,17 @@ def test_a_stop_overtakes_a_request() -> None:
     assert permitted(ann, "sms") == set()
 
 
+def test_a_second_stop_overtakes_what_was_asked_after_the_first() -> None:
+    ann = guest()
+    stop("sms", PHONE)
+    tick(ann, "sms", PHONE)
+    stop("sms", PHONE)
+    tick(ann, "sms", PHONE, at=NOON + MINUTE)
+    stop("sms", PHONE)
+    assert not consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + MINUTE)
+    assert permitted(ann, "sms") == set()
+
+
 @pytest.mark.rule(26)
 def test_an_address_that_once_said_stop_must_say_yes_itself() -> None:
     ann = member()
@@ -631,9 +695,21 @@ def test_the_ledger_can_only_grow() -> None:
         lambda: ConsentEvent.objects.update(action="grant"),
         lambda: ConsentEvent.objects.bulk_update([event], ["action"]),
         lambda: ConsentText.objects.update(words="I agree to everything."),
+        lambda: ConsentEvent.objects.bulk_create(
+            [event], update_conflicts=True, unique_fields=["id"], update_fields=["action"]
+        ),
     ):
         with pytest.raises(AppendOnlyError):
             forbidden()
+
+
+@pytest.mark.rule(6)
+def test_a_new_object_with_the_id_of_a_row_does_not_replace_it() -> None:
+    tick(guest(), "email", ANN)
+    kept = ConsentEvent.objects.latest("pk")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ConsentEvent(pk=kept.pk, action="revoke", basis="none", at=NOON).save()
+    assert ConsentEvent.objects.get(pk=kept.pk).action == "grant"
 
 
 # it survives

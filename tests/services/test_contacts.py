@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
@@ -11,8 +12,9 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings, stra
 from oscar_crosschannel import After, Blueprint, On, send
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.models import Consent, Contact, ContactPoint, Enrolment, Message
-from oscar_crosschannel.services import consents, contacts
-from tests.factories import NOON, enrol_all, registered
+from oscar_crosschannel.services import consents, contacts, facts, suppressions
+from oscar_crosschannel.services.plans import load_plans
+from tests.factories import NOON, enrol_all, owe, registered
 from tests.services.shoppers import ANN, OTHER_PHONE, PHONE, TOPICS, account, guest, member, permitted, tick
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +31,12 @@ class MergedFlow(Blueprint):
 
 def grant(contact: Contact, channel: str, address: str, *topics: str) -> None:
     consents.grant(contact, channel, topics or TOPICS, source="test", words="Yes.", address=address, now=NOON)
+
+
+def is_blocked(contact: Contact) -> bool:
+    """Whether the engine, which knows points by their digest, may text this person nothing."""
+    gathered = facts.gather([contact], load_plans(), now=NOON, closed={})[contact.pk]
+    return gathered.points["sms"].blocked is not None
 
 
 # it works
@@ -119,6 +127,73 @@ def test_the_list_of_suppressed_addresses_cannot_be_read_without_the_key(setting
     settings.CROSSCHANNEL_ADDRESS_KEY = "another key"
     assert contacts.digest("email", ANN) != digest
     assert len(digest) == 64
+
+
+@pytest.mark.rule(26)
+def test_people_and_their_stops_survive_another_key(settings: Any) -> None:
+    settings.CROSSCHANNEL_ADDRESS_KEY = ""
+    ann, bob = guest("ann@example.com"), member("bob@example.com")
+    for contact in (ann, bob):
+        grant(contact, "sms", PHONE)
+    settings.CROSSCHANNEL_ADDRESS_KEY = "set one day"
+    assert guest("ann@example.com") == ann
+    assert guest("bob@example.com") == bob
+    assert contacts.find_by_address("sms", PHONE) == [ann, bob]
+    consents.revoke("sms", PHONE, topics=None, source="keyword", mechanism="keyword", now=NOON)
+    assert [permitted(contact, "sms") for contact in (ann, bob)] == [set(), set()]
+    assert all(is_blocked(contact) for contact in (ann, bob))
+    carol = guest("carol@example.com")
+    contacts.set_point(carol, "sms", PHONE, source="order", now=NOON)
+    assert is_blocked(carol)
+    assert suppressions.lift("sms", PHONE, causes=suppressions.OWN_WISH, now=NOON)
+    assert not any(is_blocked(contact) for contact in (ann, bob, carol))
+
+
+@pytest.mark.rule(26)
+def test_a_stop_under_an_earlier_key_counts_for_whoever_gives_the_number_later(settings: Any) -> None:
+    settings.CROSSCHANNEL_ADDRESS_KEY = ""
+    grant(guest("ann@example.com"), "sms", PHONE)
+    consents.revoke("sms", PHONE, topics=None, source="keyword", mechanism="keyword", now=NOON)
+    settings.CROSSCHANNEL_ADDRESS_KEY = "set one day"
+    assert suppressions.in_force("sms", PHONE) is not None
+    bob = guest("bob@example.com")
+    contacts.set_point(bob, "sms", PHONE, source="order", now=NOON)
+    assert is_blocked(bob)
+
+
+def test_a_guest_from_before_another_key_becomes_the_account_that_registers(settings: Any) -> None:
+    settings.CROSSCHANNEL_ADDRESS_KEY = ""
+    before = guest()
+    settings.CROSSCHANNEL_ADDRESS_KEY = "set one day"
+    assert member() == before
+
+
+@pytest.mark.rule(30)
+def test_a_merge_takes_back_what_is_claimed_where_a_revocation_comes_along() -> None:
+    keep, gone = guest("keep@example.com"), guest("gone@example.com")
+    grant(gone, "sms", PHONE)
+    consents.revoke("sms", PHONE, topics=["weekly_deals"], source="page", mechanism="link", now=NOON)
+    grant(keep, "sms", PHONE)
+    for channel in ("sms", "email"):
+        message = owe(keep, MergedFlow, f"by {channel}", due=NOON)
+        message.state, message.channel, message.token = State.CLAIMED, channel, uuid4()
+        message.save()
+    contacts.merge(keep, gone, now=NOON)
+    assert set(Message.objects.values_list("state", "channel")) == {
+        (State.PLANNED, ""),
+        (State.CLAIMED, "email"),
+    }
+
+
+@pytest.mark.rule(30)
+def test_a_merge_carries_a_revocation_that_a_stranger_asked_to_undo() -> None:
+    keep, gone = guest("keep@example.com"), guest("gone@example.com")
+    grant(gone, "sms", PHONE)
+    consents.revoke("sms", PHONE, topics=TOPICS, source="page", mechanism="link", now=NOON)
+    tick(gone, "sms", PHONE)
+    grant(keep, "sms", PHONE)
+    contacts.merge(keep, gone, now=NOON)
+    assert permitted(keep, "sms") == set()
 
 
 # it refuses

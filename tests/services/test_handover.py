@@ -148,6 +148,24 @@ def test_what_a_stop_finds_sending_is_left_to_its_record() -> None:
 # It survives.
 
 
+class Odd:
+    """A link that passes for a path."""
+
+    def startswith(self, prefix: str) -> bool:
+        return True
+
+
+def test_a_link_that_leaves_the_shop_is_not_sent(email: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_words(Asked)
+    enrol_all(make_contacts(1), Asked, anchor=AFTERNOON - HOUR)
+    elsewhere = Context(links={"page": "https://elsewhere.example/"})
+    monkeypatch.setattr(Asked, "answer", staticmethod(lambda run: elsewhere))
+    tick(AFTERNOON)
+    assert email.calls == []
+    message = Message.objects.get(step_key="first")
+    assert (message.state, message.reason) == (State.DROPPED, Reason.CONTEXT_ERROR)
+
+
 def test_a_hand_over_that_fails_for_one_harms_no_other(
     email: Letters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +174,7 @@ def test_a_hand_over_that_fails_for_one_harms_no_other(
     odd = Message.objects.order_by("id")[2]
 
     def answer(run: Any) -> Context:
-        links: dict[str, Any] = {"odd": object()} if run.message_id == odd.pk else {}
+        links: dict[str, Any] = {"odd": Odd()} if run.message_id == odd.pk else {}
         return Context(links=links)  # what JSON cannot hold fails in the middle of the transaction
 
     monkeypatch.setattr(Asked, "answer", staticmethod(answer))

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from oscar_crosschannel import After, Blueprint, On, send
+from oscar_crosschannel.conf import flows
 from oscar_crosschannel.core.events import Event
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.models import Belonging, Contact, ContactPoint, Enrolment, InboxEvent, Message
 from oscar_crosschannel.services import dispatch, inbox, intake
-from tests.factories import NOON
+from tests.factories import NOON, registered
 from tests.services.shoppers import ANN, PHONE, guest
 from tests.services.stage import Letters, Pair
 
@@ -111,3 +113,50 @@ def test_what_was_published_again_while_it_waited_counts_once_with_its_latest_ti
     take(began(occurred_at=later))
     assert Enrolment.objects.get().anchor_at == later
     assert Pair.plan().start.one_run
+
+
+def test_what_is_put_into_a_basket_between_an_order_and_the_tick_starts_a_new_run(email: Letters) -> None:
+    take(began())
+    order = Event(name="order.placed", key="order:1", occurred_at=NOON + timedelta(minutes=5), email=ANN)
+    again = began(key="basket:2", occurred_at=NOON + timedelta(minutes=6), subjects={"basket": 2})
+    inbox.publish(order, now=order.occurred_at)
+    inbox.publish(again, now=again.occurred_at)
+    dispatch.tick(NOON + timedelta(hours=3))
+    first, second = Enrolment.objects.order_by("id")
+    assert (first.end_reason, first.ended_at) == ("purchased", order.occurred_at)
+    assert (second.state, second.subjects) == (Enrolment.State.ACTIVE, {"basket": 2})
+
+
+def test_a_purchase_of_the_basket_under_another_name_ends_the_run_of_its_owner(email: Letters) -> None:
+    take(began())
+    take(
+        Event(
+            name="order.placed",
+            key="order:1",
+            occurred_at=NOON,
+            email="work@example.com",
+            subjects={"order": 1, "basket": 1},
+        )
+    )
+    assert Enrolment.objects.get(contact=guest()).end_reason == "purchased"
+
+
+def test_a_flow_that_cannot_start_undoes_no_other_flows_stop(
+    email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @registered
+    class Broken(Blueprint):
+        """Cannot start"""
+
+        topic = "order_updates"
+        start = On("order.placed")
+        holdout = 5.0
+        step = send("email", at=After(days=1))
+
+    take(began())
+    take(Event(name="order.placed", key="order:1", occurred_at=NOON, email=ANN))
+    flows.unregister("broken")
+    assert Enrolment.objects.get().end_reason == "purchased"
+    entry = InboxEvent.objects.get(name="order.placed")
+    assert entry.processed_at is not None
+    assert entry.error.startswith("broken: ")

@@ -20,7 +20,7 @@ from oscar_crosschannel.core.sms import segments
 from oscar_crosschannel.models import Message
 from oscar_crosschannel.services import consents, dispatch, replies, setup
 from tests.factories import NOON
-from tests.services.shoppers import ANN, PHONE, TOPICS, guest, member, permitted, tick
+from tests.services.shoppers import ANN, OTHER_PHONE, PHONE, TOPICS, guest, member, permitted, tick
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,6 +103,15 @@ def test_the_email_confirms_by_its_button_only() -> None:
         assert permitted(ann, "email") == set()
         assert Client().post(path).status_code == 200
     assert permitted(ann, "email") == set(TOPICS)
+
+
+@pytest.mark.rule(8)
+def test_who_corrects_the_number_is_asked_once() -> None:
+    ann = member(language="en")
+    tick(ann, "sms", OTHER_PHONE, signed_in=True)
+    tick(ann, "sms", PHONE, signed_in=True)
+    engine(NOON)
+    assert [text.recipient.address for text in locmem.outbox] == [PHONE]
 
 
 def test_a_stranger_cannot_write_through_our_confirmation_mail() -> None:

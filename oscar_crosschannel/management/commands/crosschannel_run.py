@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from argparse import ArgumentParser
@@ -17,7 +18,9 @@ from django.utils.module_loading import import_string
 
 from ... import signals
 from ...conf import settings
-from ...services import dispatch
+from ...services import dispatch, failures
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -34,7 +37,7 @@ class Command(BaseCommand):
         if not options["once"]:
             self._stop_politely(stopping)
         while True:
-            self._pass(options["verbosity"])
+            self._pass_or_go_on(options)
             if options["once"] or stopping.wait(settings.TICK_SECONDS):
                 return
 
@@ -46,6 +49,15 @@ class Command(BaseCommand):
         if moment is None or moment.tzinfo is None:
             raise CommandError(f"{text!r} is no ISO time with a zone, like 2026-03-10T12:00:00+00:00.")
         import_string(settings.DEVELOPMENT_CLOCK)(moment)
+
+    def _pass_or_go_on(self, options: dict[str, Any]) -> None:
+        """In the loop a pass that fails, because the database restarts, is followed by the next one."""
+        try:
+            self._pass(options["verbosity"])
+        except Exception as error:
+            if options["once"]:
+                raise
+            failures.log(logger, error, "a pass of the engine failed; the next one follows")
 
     def _pass(self, verbosity: int) -> None:
         close_old_connections()
