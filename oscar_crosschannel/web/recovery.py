@@ -49,7 +49,7 @@ def recover(request: HttpRequest, token: str) -> HttpResponse:
     return page("recovery/ask", csrf_token=get_token(request), **content.words())
 
 
-def _restore(request: HttpRequest, message: Message, basket_id: int) -> HttpResponse:
+def _restore(request: Any, message: Message, basket_id: int) -> HttpResponse:
     with transaction.atomic():
         result = recovery.restore(request, basket_id)
         _tell(request, result)
