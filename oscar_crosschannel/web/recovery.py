@@ -7,6 +7,7 @@ the things into the basket of their own session; nobody is logged in by a link.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
