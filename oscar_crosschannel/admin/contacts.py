@@ -162,4 +162,4 @@ class SuppressionAdmin(ReadingAdmin):
 
 def _digests(address: str) -> Iterable[str]:
     for channel in (EMAIL, SMS):
-        yield contact_services.digest(channel, contact_services.known_as(channel, address))
+        yield from contact_services.digests(channel, contact_services.known_as(channel, address))
