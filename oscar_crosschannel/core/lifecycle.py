@@ -25,7 +25,7 @@ RECALLABLE = frozenset({State.PLANNED, State.CLAIMED})
 class Status(IntEnum):
     """What a provider says of one call. It only rises; ends share the highest ranks.
 
-    The order follows Twilio's lifecycle (protocols: queued, sending, sent, then one end) and
+    The order follows Twilio's lifecycle (queued, sending, sent, then one end) and
     covers email's (deferred, delivered, bounced, complained).
     """
 
@@ -39,9 +39,6 @@ class Status(IntEnum):
     UNDELIVERED = 91
     DELIVERED = 92
     READ = 100
-
-
-ENDS = frozenset({Status.NOT_SENT, Status.FAILED, Status.UNDELIVERED, Status.DELIVERED, Status.READ})
 
 
 def rises(old: Status, new: Status) -> bool:

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from ..core.events import Event
 from ..core.experiments import assign
 from ..core.facts import Purpose
-from ..core.lifecycle import OPEN, State
+from ..core.lifecycle import OPEN, RECALLABLE
 from ..core.plan import Step
 from ..core.rulings import Reason
 from ..models import Contact, Enrolment, Message
@@ -65,18 +65,14 @@ def reanchor(enrolment: Enrolment, planned: PlannedFlow, anchor: datetime) -> No
     """Count the steps not yet sent from `anchor`."""
     enrolment.anchor_at = anchor
     enrolment.save(update_fields=["anchor_at", "subjects", "clicked_at"])
-    for message in enrolment.messages.filter(state__in=[State.PLANNED, State.CLAIMED]):
-        if (step := planned.plan.step(message.step_key)) is None:
-            continue
-        Message.objects.filter(pk=message.pk, state__in=[State.PLANNED, State.CLAIMED]).update(
-            state=State.PLANNED,
-            due_at=planned.plan.due_at(step, anchor),
-            expires_at=planned.plan.expires_at(step, anchor),
-            reason="",
-            token=None,
-            lease_until=None,
-            attempted_at=None,
-        )
+    for message in enrolment.messages.filter(state__in=RECALLABLE):
+        if (step := planned.plan.step(message.step_key)) is not None:
+            recall.replan(
+                Message.objects.filter(pk=message.pk),
+                due_at=planned.plan.due_at(step, anchor),
+                expires_at=planned.plan.expires_at(step, anchor),
+                reason="",
+            )
 
 
 def stop(

@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from ..conf import flows
-from ..core.lifecycle import State
+from ..core.lifecycle import RECALLABLE, State
 from ..core.rulings import Reason
 from ..models import Contact, ContactPoint, Message
 
@@ -29,14 +29,19 @@ def recall_contacts(contact_ids: Collection[int], *, reason: Reason, now: dateti
     """
     mine = Message.objects.filter(contact_id__in=contact_ids)
     if channel:
-        claimed = mine.filter(state=State.CLAIMED, channel=channel)
-        return _locked(claimed).update(state=State.PLANNED, channel="", point=None, **_RELEASED)
+        return replan(mine.filter(state=State.CLAIMED, channel=channel))
     return cancel(mine, reason=reason, now=now)
+
+
+def replan(messages: QuerySet[Message], **changes: Any) -> int:
+    """Let what is planned or claimed among `messages` be judged anew, with these changes."""
+    open_rows = messages.filter(state__in=RECALLABLE)
+    return _locked(open_rows).update(state=State.PLANNED, channel="", point=None, **_RELEASED, **changes)
 
 
 def cancel(messages: QuerySet[Message], *, reason: Reason, now: datetime) -> int:
     """Cancel what is planned or claimed among `messages`."""
-    open_rows = messages.filter(state__in=[State.PLANNED, State.CLAIMED])
+    open_rows = messages.filter(state__in=RECALLABLE)
     return _locked(open_rows).update(state=State.CANCELLED, reason=reason, resolved_at=now, **_RELEASED)
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given, strategies as st
 
-from oscar_crosschannel.channels.sms_backends.codes import Code, Outcome, code_of, effect_of, status_of
+from oscar_crosschannel.channels.sms_backends.codes import Code, Outcome, code_of, status_of
 from oscar_crosschannel.core.lifecycle import Status
 from oscar_crosschannel.core.outbound import Effect
 
@@ -62,7 +62,7 @@ def test_a_failure_that_is_in_doubt_is_no_failure() -> None:
 def test_a_code_tells_about_the_number_once_it_came_often_enough(
     code: int, effect: Effect, times: int
 ) -> None:
-    assert effect_of(code) is effect_of(str(code)) is effect
+    assert code_of(code).effect is code_of(str(code)).effect is effect
     assert code_of(code).times == times
 
 

@@ -74,11 +74,6 @@ def code_of(code: str | int) -> Code:
         raise ImproperlyConfigured(f"CROSSCHANNEL_TWILIO_CODES, entry {key}: {error}") from error
 
 
-def effect_of(code: str | int) -> Effect:
-    """What `code` tells about the address, once it has come `code_of(code).times` times."""
-    return code_of(code).effect
-
-
 def status_of(status: str, error_code: str | int = "") -> Status | None:
     """Our status for Twilio's; `None` if it is not one of ours, or says a failure that is in doubt."""
     ours = _STATUSES.get(status.lower())
