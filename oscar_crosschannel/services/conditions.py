@@ -9,15 +9,19 @@ from ..core.ports import Person
 from ..models import ContactPoint, Message
 from .plans import Plans
 
-#: Which of these messages' contacts fulfil the condition.
+#: The ids of the messages for which the condition holds.
 Condition = Callable[[Sequence[Message]], set[int]]
 
 
 def purchased(messages: Sequence[Message]) -> set[int]:
-    """Bought since the run began."""
+    """The contact bought since the run began."""
     people = people_of({message.contact_id: message.contact.user_id for message in messages})
-    since = {message.contact_id: message.enrolment.started_at for message in messages if message.enrolment}
-    return shop().has_bought([people[pk] for pk in since], since)
+    found: set[int] = set()
+    for group in _one_per_contact(messages):
+        since = {pk: message.enrolment.started_at for pk, message in group.items() if message.enrolment}
+        buyers = shop().has_bought([people[pk] for pk in since], since)
+        found |= {group[pk].pk for pk in buyers}
+    return found
 
 
 CONDITIONS: dict[str, Condition] = {"purchased": purchased}
@@ -32,8 +36,8 @@ def unmet(messages: Sequence[Message], plans: Plans) -> set[int]:
         if not forbids and not demands:
             continue
         holds = condition([*forbids, *demands])
-        failed |= {message.pk for message in forbids if message.contact_id in holds}
-        failed |= {message.pk for message in demands if message.contact_id not in holds}
+        failed |= {message.pk for message in forbids if message.pk in holds}
+        failed |= {message.pk for message in demands if message.pk not in holds}
     return failed
 
 
@@ -47,6 +51,17 @@ def people_of(users: dict[int, int | None]) -> dict[int, Person]:
         pk: Person(contact_id=pk, user_id=user, emails=frozenset(emails[pk]), phones=frozenset(phones[pk]))
         for pk, user in users.items()
     }
+
+
+def _one_per_contact(messages: Sequence[Message]) -> list[dict[int, Message]]:
+    """Groups in which a contact stands once: two runs of a person began at two times."""
+    groups: list[dict[int, Message]] = []
+    for message in messages:
+        free = next((group for group in groups if message.contact_id not in group), None)
+        if free is None:
+            groups.append(free := {})
+        free[message.contact_id] = message
+    return groups
 
 
 def _with(messages: Sequence[Message], plans: Plans, *, unless: str = "", only_if: str = "") -> list[Message]:

@@ -1,0 +1,82 @@
+"""Steps that go out only under a condition."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from oscar_crosschannel import After, Blueprint, On, send
+from oscar_crosschannel.conf import bind_shop
+from oscar_crosschannel.models import Enrolment, Message
+from oscar_crosschannel.oscar.shop import OscarShop
+from oscar_crosschannel.services import conditions
+from oscar_crosschannel.services.enrolments import Resolved, advance
+from oscar_crosschannel.services.plans import load_plans
+from tests.factories import NOON, make_contacts, registered
+
+pytestmark = pytest.mark.django_db
+
+
+@registered
+class NotYetBought(Blueprint):
+    """Only who has not bought"""
+
+    topic = "basket_reminders"
+    start = On("not_yet_bought.began")
+
+    only = send("email", at=After(hours=1), unless="purchased")
+
+
+@registered
+class AlreadyBought(Blueprint):
+    """Only who has bought"""
+
+    topic = "basket_reminders"
+    start = On("already_bought.began")
+
+    only = send("email", at=After(hours=1), only_if="purchased")
+
+
+class Buying(OscarShop):
+    """A shop in which everybody bought once, at `at`."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def has_bought(self, people: Any, since: Any) -> set[int]:
+        return {person.contact_id for person in people if since[person.contact_id] < self.at}
+
+
+@pytest.fixture
+def bought_at_noon() -> Any:
+    bind_shop(Buying(NOON))
+    yield
+    bind_shop(OscarShop())
+
+
+def run(contact: Any, blueprint: type[Blueprint], started: datetime) -> Message:
+    planned = next(item for item in load_plans() if item.plan.key == blueprint.key)
+    enrolment = Enrolment.objects.create(
+        contact=contact, flow_id=planned.flow_id, key=f"{started}", anchor_at=started, started_at=started
+    )
+    advance([Resolved(enrolment, None, planned)], now=started)
+    return Message.objects.select_related("contact", "enrolment").get(enrolment=enrolment)
+
+
+def test_a_purchase_since_the_run_began_decides(bought_at_noon: None) -> None:
+    one, two = make_contacts(2)
+    before, after = NOON - timedelta(hours=1), NOON + timedelta(hours=1)
+    stopped, goes = run(one, NotYetBought, before), run(two, NotYetBought, after)
+    wanted, useless = run(one, AlreadyBought, before), run(two, AlreadyBought, after)
+    unmet = conditions.unmet([stopped, goes, wanted, useless], load_plans())
+    assert unmet == {stopped.pk, useless.pk}
+
+
+def test_two_runs_of_one_person_are_judged_from_their_own_beginnings(bought_at_noon: None) -> None:
+    (person,) = make_contacts(1)
+    early = run(person, NotYetBought, NOON - timedelta(hours=1))
+    late = run(person, NotYetBought, NOON + timedelta(hours=1))
+    assert conditions.unmet([early, late], load_plans()) == {early.pk}
+    assert conditions.unmet([late, early], load_plans()) == {early.pk}
