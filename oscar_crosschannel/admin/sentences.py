@@ -133,6 +133,7 @@ SUSPICIONS: Mapping[str, Words] = {
     "agent": _("calls itself a machine"),
     "too_soon": _("came within seconds of the delivery"),
     "many_links": _("followed several links at once"),
+    "trap": _("followed a link that people cannot see"),
 }
 
 EVENTS: Mapping[str, Words] = {

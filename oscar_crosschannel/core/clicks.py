@@ -16,6 +16,9 @@ TOO_SOON = timedelta(seconds=10)
 TOO_MANY = timedelta(seconds=2)
 
 #: Cubot makes phones.
+#: Path behind the link that people cannot see; only its being asked for matters.
+TRAP = "/#"
+
 _AGENTS = re.compile(
     r"(?<!cu)bot|crawl|spider|scanner|preview|fetch|proofpoint|barracuda|mimecast|safelinks|googleimageproxy"
     r"|python-requests|curl|wget|headless|monitor|slackbot|whatsapp|facebookexternalhit",
@@ -24,12 +27,19 @@ _AGENTS = re.compile(
 
 
 def suspicions(
-    *, method: str, user_agent: str, at: datetime, sent_at: datetime | None, other_links_at: list[datetime]
+    *,
+    method: str,
+    user_agent: str,
+    at: datetime,
+    sent_at: datetime | None,
+    other_links_at: list[datetime],
+    trapped: bool = False,
 ) -> list[str]:
     """Signs, as codes, that no person made this click.
 
     `sent_at` is when the message reached the mailbox, as far as we know; `other_links_at` are the
-    instants at which other links of the same message were asked for.
+    instants at which other links of the same message were asked for; `trapped`: it is the link that
+    people cannot see.
     """
     signs = []
     if method != "GET":
@@ -40,6 +50,8 @@ def suspicions(
         signs.append("too_soon")
     if any(abs(at - other) <= TOO_MANY for other in other_links_at):
         signs.append("many_links")
+    if trapped:
+        signs.append("trap")
     return signs
 
 

@@ -28,6 +28,7 @@ def fold_click(event: Event, plans: Plans, *, now: datetime) -> None:
         at=event.occurred_at,
         sent_at=_arrived_at(message),
         other_links_at=_other_links(message, event),
+        trapped=dict(enumerate(message.links)).get(event.data["link"]) == clicks.TRAP,
     )
     verdict = clicks.verdict(signs)
     Click.objects.create(

@@ -18,6 +18,7 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from ..conf import settings
+from ..core.clicks import TRAP
 from ..core.facts import EMAIL
 from ..core.lifecycle import State
 from ..core.plan import Context, Run
@@ -110,7 +111,7 @@ def _write(handed: Sequence[Handed], token: UUID, now: datetime) -> None:
             State.SENDING,
             item.number,
             item.claim.message.first_call_at or now,
-            list(item.context.links.values()),
+            _paths(item),
             0,
         )
         for item in handed
@@ -174,6 +175,12 @@ def _ask(planned: PlannedFlow, runs: Sequence[Run], outcome: HandOver) -> Mappin
         if run.message_id not in contexts:
             outcome.refused[run.message_id] = Reason.NOT_WANTED
     return contexts
+
+
+def _paths(item: Handed) -> list[str]:
+    """Where the message's links lead, by number. An email's last one is the trap for scanners."""
+    paths = list(item.context.links.values())
+    return [*paths, TRAP] if paths and item.claim.channel == EMAIL else paths
 
 
 def _check_links(contexts: Mapping[int, Context]) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 
 from ..channels.loading import channel
 from ..conf import settings
-from ..core.facts import SMS, Purpose
+from ..core.facts import EMAIL, SMS, Purpose
 from ..core.outbound import (
     ChannelError,
     Content,
@@ -87,6 +87,8 @@ def words_context(item: Handed) -> dict[str, Any]:
             name: links.click_url(message.pk, number) for number, name in enumerate(item.context.links)
         },
     }
+    if item.claim.channel == EMAIL and item.context.links:
+        context["trap_url"] = links.click_url(message.pk, len(item.context.links))
     if item.grant is not None:
         context["voucher"] = {"code": item.grant.code, "valid_until": item.grant.valid_until}
     return context

@@ -65,7 +65,9 @@ def test_every_outcome_has_words(outcome: Outcome) -> None:
 
 
 def test_every_sign_of_a_scanner_has_words() -> None:
-    signs = clicks.suspicions(method="HEAD", user_agent="curl", at=NOW, sent_at=NOW, other_links_at=[NOW])
+    signs = clicks.suspicions(
+        method="HEAD", user_agent="curl", at=NOW, sent_at=NOW, other_links_at=[NOW], trapped=True
+    )
 
     assert set(signs) == set(sentences.SUSPICIONS)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from oscar_crosschannel import After, Blueprint, On, send
+from oscar_crosschannel import After, Blueprint, Context, On, Run, send
+from oscar_crosschannel.core.clicks import TRAP
 from oscar_crosschannel.core.events import Event
 from oscar_crosschannel.models import Attempt, Click, DeliveryEvent, Enrolment, Message
 from oscar_crosschannel.services import dispatch, inbox
@@ -30,6 +32,9 @@ class Answered(Blueprint):
 
     first = send("email", at=After(hours=1))
     second = send("sms", at=After(hours=24))
+
+    def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
+        return {run.message_id: Context(links={"page": "/page/", "more": "/more/"}) for run in runs}
 
 
 @pytest.fixture
@@ -134,6 +139,19 @@ def test_two_links_within_two_seconds_are_no_persons(run: Enrolment) -> None:
     click(run, timedelta(hours=3, seconds=1), link=1)
     dispatch.tick(at + timedelta(minutes=1))
     assert set(Click.objects.values_list("verdict", flat=True)) == {"suspect"}
+    assert due(run) == before
+
+
+@pytest.mark.rule(48)
+def test_the_link_that_people_cannot_see_gives_a_scanner_away(run: Enrolment) -> None:
+    message = Message.objects.get(enrolment=run, step_key="first")
+    trap = len(message.links) - 1
+    assert (message.links[0], message.links[trap]) == ("/page/", TRAP)
+    before = due(run)
+    at = click(run, timedelta(hours=3), link=trap)
+    dispatch.tick(at + timedelta(minutes=1))
+    found = Click.objects.get()
+    assert (found.verdict, found.suspicions) == ("suspect", ["trap"])
     assert due(run) == before
 
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from oscar_crosschannel import Context
+from oscar_crosschannel.core.clicks import TRAP
 from oscar_crosschannel.core.lifecycle import State, Status
 from oscar_crosschannel.core.outbound import NotSent
 from oscar_crosschannel.core.rulings import Reason
@@ -55,7 +56,7 @@ def test_links_of_the_words_are_kept_with_the_message(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Asked, "answer", staticmethod(lambda run: Context(links=links)))
     batch = claimed(make_contacts(1), Asked, Lane.URGENT)
     hand_over(batch.claims, batch.token, now=AFTERNOON)
-    assert Message.objects.get().links == ["/basket/", "/help/"]
+    assert Message.objects.get().links == ["/basket/", "/help/", TRAP], "an email's last link is for scanners"
 
 
 def test_the_words_come_from_exactly_what_was_read_with_the_hand_over(
