@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from django.db import transaction
+from contextlib import nullcontext
 
-from oscar_crosschannel.models import Contact
-from oscar_crosschannel.services import consents, contacts, evidence, replies
+import pytest
+from django.db import OperationalError, transaction
+
+from oscar_crosschannel.core.events import Event
+from oscar_crosschannel.models import Contact, InboxEvent
+from oscar_crosschannel.services import consents, contacts, evidence, inbox, intake, replies, setup
+from oscar_crosschannel.services.plans import load_plans
 from tests.factories import NOON
 from tests.services.racing import race
 from tests.services.shoppers import PHONE, TOPICS, account, guest, permitted, tick
@@ -70,3 +74,37 @@ def test_stops_and_ticked_boxes_for_one_number_end_in_a_stop() -> None:
             )
     assert [permitted(contact, "sms") for contact in people] == [set()] * 3
     assert evidence.altered("sms", PHONE) == []
+
+
+def test_an_order_and_a_stop_from_one_number_never_deadlock() -> None:
+    """The fold locks everybody an event names before it writes, in the order in which a STOP does."""
+    setup.install()
+    first, second = guest("a@example.com"), guest("b@example.com")
+    for contact in (first, second):
+        contacts.set_point(contact, "sms", PHONE, source="test", now=NOON)
+    plans = load_plans()
+    refused: list[str] = []
+    with race(2) as runners:
+        for number in range(60):
+            order = Event(
+                name="order.placed",
+                key=f"order:{number}",
+                occurred_at=NOON,
+                email="b@example.com",
+                phone=PHONE,
+                data={"name": f"Name {number}"},
+            )
+            inbox.publish(order, now=NOON)
+
+            def stop(number: int = number) -> None:
+                try:
+                    replies.take_inbound(sid=f"SM{number}", phone=PHONE, to="", body="STOP", now=NOON)
+                except OperationalError as error:
+                    refused.append(str(error))
+
+            def fold() -> None:
+                intake.fold(plans, clock=lambda: NOON, pause=nullcontext)
+
+            runners.together(stop, fold, jitter=0.012)
+    assert not refused
+    assert not InboxEvent.objects.exclude(error="").exists()

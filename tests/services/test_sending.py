@@ -145,3 +145,15 @@ def test_a_tick_that_runs_out_of_time_gives_everything_back_and_the_next_goes_on
     tick(AFTERNOON + timedelta(minutes=3))
     assert len(set(email.reached)) == 12
     assert not Attempt.objects.exclude(message__state=State.SENT).exists()
+
+
+@pytest.mark.rule(41)
+def test_only_what_a_person_can_stop_offers_a_way_out(email: Letters) -> None:
+    write_words(Letter, Notice, text="way out: {{ unsubscribe_url }}")
+    (reader,) = make_contacts(1)
+    enrol_all([reader], Letter, anchor=AFTERNOON - HOUR)
+    enrol_all([reader], Notice, anchor=AFTERNOON - HOUR)
+    tick(AFTERNOON)
+    words = {outbound.purpose.value: outbound.content.text for outbound in email.calls}
+    assert words["transactional"].strip() == "way out:"
+    assert "/cc/u/" in words["marketing"]
