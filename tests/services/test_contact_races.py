@@ -85,7 +85,7 @@ def test_an_order_and_a_stop_from_one_number_never_deadlock() -> None:
     plans = load_plans()
     refused: list[str] = []
     with race(2) as runners:
-        for number in range(60):
+        for number in range(120):
             order = Event(
                 name="order.placed",
                 key=f"order:{number}",
