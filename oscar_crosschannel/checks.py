@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +22,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from .conf import flows, settings
+from .conf import flows, is_loopback, settings
 from .models import Flow, FlowStep, Message
 from .services import facts, law
 
@@ -380,16 +379,9 @@ def _base_url_problem() -> str:
         or base != f"{parts.scheme}://{parts.netloc}"
     ):
         return f"must be a scheme and a host without a slash at the end, not {base!r}"
-    if parts.scheme == "http" and not (django_settings.DEBUG and _is_loopback(parts.hostname)):
+    if parts.scheme == "http" and not (django_settings.DEBUG and is_loopback(parts.hostname)):
         return "must begin with https://"
     return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _twilio_problems(config: Mapping[str, Any]) -> Iterator[CheckMessage]:
@@ -415,7 +407,7 @@ def _twilio_problems(config: Mapping[str, Any]) -> Iterator[CheckMessage]:
             id="oscar_crosschannel.E007",
         )
     base = str(config.get("BASE_URL", ""))
-    if base and not django_settings.DEBUG and not _is_loopback(urlsplit(base).hostname or ""):
+    if base and not django_settings.DEBUG and not is_loopback(urlsplit(base).hostname or ""):
         yield Error(
             "CROSSCHANNEL_TWILIO names a BASE_URL on another machine: it is for tests only.",
             hint='Remove "BASE_URL" from CROSSCHANNEL_TWILIO.',

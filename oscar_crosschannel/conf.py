@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -142,6 +143,15 @@ class Settings:
 
 
 settings = Settings()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine: what tests and a development server may use without TLS."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
 
 #: The project's flows; `oscar_crosschannel.register` adds to it.
 flows = Registry()

@@ -12,7 +12,6 @@ import logging
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -24,7 +23,7 @@ from twilio.base.exceptions import TwilioException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from ...conf import settings
+from ...conf import is_loopback, settings
 from ...core.lifecycle import Status
 from ...core.outbound import (
     ChannelError,
@@ -148,18 +147,11 @@ def sender_of(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _point_at(client: Any, http: TwilioHttpClient, base_url: str) -> None:
     """Make `client` talk to a counterpart of Twilio, which must be this machine outside DEBUG."""
-    if not (django_settings.DEBUG or _is_loopback(urlsplit(base_url).hostname or "")):
+    if not (django_settings.DEBUG or is_loopback(urlsplit(base_url).hostname or "")):
         raise ImproperlyConfigured("CROSSCHANNEL_TWILIO: BASE_URL is for tests and must name this machine.")
     client.edge = client.region = None  # TWILIO_EDGE and TWILIO_REGION would be put into any host name
     http.session.trust_env = False  # and a proxy of the environment would get the request
     client.api.base_url = base_url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _keep_numbers_out_of_logs() -> None:
