@@ -12,6 +12,7 @@ from .core.events import Event
 from .models import Contact, Suppression
 from .services import consents, contacts, enrolments, inbox
 from .services.plans import load_plans
+from .services.wordings import Wording
 
 
 def publish(event: Event) -> None:
@@ -44,6 +45,18 @@ def enrol(contact: Contact, flow: str, event: Event) -> None:
         contact = contacts.followed(contact)
         contacts.lock([contact.pk])
         enrolments.enrol(contact, planned, event, now=timezone.now())
+
+
+def wording(channel: str, language: str) -> Wording:
+    """The words to show beside a consent box of a front end of your own, and their `digest`.
+
+    What the shopper answered goes back as an event, and is treated like an answer in Oscar's own forms:
+
+        publish(Event(name="consent.answered", key=f"checkout:{basket.pk}", occurred_at=now, email=email,
+            answers=(ConsentAnswer(channel="email", text=wording.digest, language=language, given=True,
+                                   form="checkout", address=email),)))
+    """
+    return consents.wording(channel, language)
 
 
 def grant(

@@ -36,6 +36,10 @@ class CrosschannelConfig(AppConfig):
 
 
 def _install(**kwargs: Any) -> None:
+    from django.utils import timezone
+
+    from . import tasks
     from .services import setup
 
     setup.install()
+    tasks.install_schedule(now=timezone.now())

@@ -20,7 +20,7 @@ from .core.registry import Registry
 class Settings:
     """Typed view of `CROSSCHANNEL_*`."""
 
-    #: Name of the shop as customers know it; every text message carries it.
+    #: Name of the shop as customers know it; every text message carries it. Unset: OSCAR_SHOP_NAME.
     BRAND: str = ""
     #: Public address of the shop, `https://shop.example`, no trailing slash. Links are built from it.
     BASE_URL: str = ""
@@ -40,14 +40,17 @@ class Settings:
     #: An address that takes `mailto:` unsubscribes, if the shop works that mailbox off; empty: the
     #: https link alone, which is enough (RFC 8058).
     EMAIL_UNSUBSCRIBE_MAILTO: str = ""
-    #: Messages per second the email provider takes.
-    EMAIL_RATE: float = 25.0
+    #: Messages per second that the email provider allows, over all workers together; None: no limit.
+    EMAIL_RATE: float | None = None
 
     SMS_BACKEND: str = "oscar_crosschannel.channels.sms_backends.console.ConsoleBackend"
-    #: Messages per second of the sender; a long code takes one.
-    SMS_RATE: float = 1.0
+    #: Segments per second that the sender may send, over all workers together; None: no limit. A US
+    #: long code takes 1, a toll-free number 3, a short code 100, a messaging service the sum of its numbers.
+    SMS_RATE: float | None = 1.0
     SMS_MAX_SEGMENTS: int = 3
     SMS_SMART_ENCODING: bool = True
+    #: Changes to the shipped table of prices, same shape as data/sms_prices.json; estimates only.
+    SMS_PRICES: Mapping[str, Any] = {}
     #: "carrier_managed": the provider answers STOP and HELP; "app_managed": this app does.
     SMS_OPT_OUT_REPLIES: str = "carrier_managed"
     #: How many texts a month the consent wording promises at most.
@@ -95,23 +98,28 @@ class Settings:
     #: At most this many codes a day over all flows.
     VOUCHER_DAILY_BUDGET: int = 1000
 
-    #: Order statuses that are not a purchase (a declined payment).
+    #: Statuses of orders that came to nothing: a payment that was declined, or never made. While an order
+    #: is in any other status, waiting for its payment too, its customer is not chased; when
+    #: `Order.set_status` moves it into one of these, the chase goes on from there.
     NON_CONVERTING_STATUSES: Sequence[str] = ()
     #: Baskets without activity for longer are never chased.
     CART_MAX_AGE: timedelta = timedelta(days=60)
     #: How long a link that restores a basket works.
     RECOVERY_VALID_FOR: timedelta = timedelta(days=14)
+    #: Where a restored basket is shown: a path, an address, or the name of one. A store without Oscar's
+    #: pages names the page of its own front end.
+    BASKET_URL: str = "basket:summary"
     #: Whether the app's consent boxes and account tab show in Oscar's templates by themselves.
     TEMPLATE_INJECTION: bool = True
 
     #: Dotted path of a function that moves a development clock to a datetime; for `crosschannel_run --now`.
     DEVELOPMENT_CLOCK: str = ""
-    #: Seconds between two ticks of `crosschannel_run`.
+    #: Seconds from tick to tick; also how long a tick stays for texts that wait for their turn.
     TICK_SECONDS: float = 30.0
     #: Messages judged in one transaction; campaigns take more.
     JUDGE_BATCH: int = 200
     JUDGE_BATCH_CAMPAIGN: int = 500
-    #: Messages handed over at once: one second of sending, at most 50.
+    #: Messages handed over at once, at most 50; fewer if the sender takes longer than a second for them.
     CHUNK: int = 25
     LEASE: timedelta = timedelta(minutes=5)
     #: Provider calls of one message, and the time within which they must fall.
@@ -128,6 +136,8 @@ class Settings:
         default = object.__getattribute__(self, name)
         if not name.isupper():
             return default
+        if name == "BRAND":
+            default = _shop_name()
         return getattr(django_settings, f"CROSSCHANNEL_{name}", default)
 
     def link_keys(self) -> list[bytes]:
@@ -140,6 +150,12 @@ class Settings:
     def address_key(self) -> bytes:
         """Key of the address digests."""
         return (self.ADDRESS_KEY or django_settings.SECRET_KEY).encode()
+
+
+def _shop_name() -> str:
+    """What Oscar calls the shop; nothing where the project has not named it, for Oscar calls that one "Oscar"."""
+    name = str(getattr(django_settings, "OSCAR_SHOP_NAME", ""))
+    return "" if name == "Oscar" else name
 
 
 settings = Settings()

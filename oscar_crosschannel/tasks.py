@@ -1,15 +1,24 @@
-"""Celery's doors to the services: ids in, nothing out.
+"""Celery's doors to the services: ids in, nothing out; and the row by which Celery's beat opens them.
 
 The broker carries hints only: losing every message loses nothing, getting one twice does nothing.
 """
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from celery import shared_task
+from django.apps import apps
 from django.utils import timezone
 
 from . import signals
-from .services import dispatch
+from .conf import settings
+from .services import dispatch, setup
+
+#: A tick that waited longer in the broker is thrown away by the worker, so that a backlog after a
+#: downtime is a few ticks, not thousands. Much longer than any queue that still moves: a busy worker
+#: that threw away every tick would never send.
+TICK_EXPIRES = timedelta(minutes=10)
 
 
 @shared_task(name="oscar_crosschannel.tick", ignore_result=True)
@@ -17,3 +26,32 @@ def tick() -> None:
     """One pass of the engine; run it every 30 seconds."""
     signals.tick_started.send(sender=None)
     dispatch.tick(timezone.now())
+
+
+def install_schedule(*, now: datetime) -> None:
+    """Let django-celery-beat, where it is installed, run `tick` every `TICK_SECONDS`.
+
+    Once: whatever its admin makes of the row, a deletion too, survives later deploys.
+    """
+    if not apps.is_installed("django_celery_beat"):
+        return
+    if setup.has_table(apps.get_model("django_celery_beat", "PeriodicTask")):
+        setup.install_once("schedule", _schedule_tick, now=now)
+
+
+def _schedule_tick() -> None:
+    # the models themselves: their signals are how a running beat hears of a new row
+    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
+    IntervalSchedule = apps.get_model("django_celery_beat", "IntervalSchedule")
+    every = {"every": max(1, round(settings.TICK_SECONDS)), "period": "seconds"}
+    # not unique: a shop may have this interval twice already
+    interval = IntervalSchedule.objects.filter(**every).first() or IntervalSchedule.objects.create(**every)
+    PeriodicTask.objects.get_or_create(
+        name=tick.name,
+        defaults={
+            "task": tick.name,
+            "interval": interval,
+            "expire_seconds": int(TICK_EXPIRES.total_seconds()),
+            "description": "Decides, sends and records what is due. Not needed beside crosschannel_run.",
+        },
+    )

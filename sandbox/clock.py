@@ -27,7 +27,8 @@ class _Travel:
         self.offset = 0.0
         self.lock = threading.Lock()
         # A number, not a datetime: with an aware datetime the process would change its TZ too.
-        self.traveller = time_machine.travel(_real_time(), tick=True).start()
+        self.travel = time_machine.travel(_real_time(), tick=True)
+        self.traveller = self.travel.start()
         time.time()  # the traveller starts to tick when it is first read: a little late, on a busy machine
         self.traveller.shift(max(_real_time() - time.time() for _ in range(5)))
 
@@ -46,6 +47,14 @@ def install() -> None:
     if settings.SANDBOX_CLOCK_FILE is not None and _travel is None:
         _travel = _Travel()
         refresh()
+
+
+def uninstall() -> None:
+    """Let this process live at the real time again, as if it had never obeyed the file."""
+    global _travel  # noqa: PLW0603 - a process has one clock
+    if _travel is not None:
+        _travel.travel.stop()
+        _travel = None
 
 
 def refresh() -> None:

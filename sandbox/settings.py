@@ -8,7 +8,8 @@ SANDBOX_BASE_URL         address of the shop in emails and texts (http://127.0.0
 SANDBOX_ATOMIC_REQUESTS  1: one transaction per request
 EMAIL_HOST, EMAIL_PORT   an SMTP server instead of the outbox
 TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM, TWILIO_BASE_URL
-                         texts through Twilio, or its counterpart, instead of the console
+                         texts through Twilio, or a counterpart, instead of the phones of the outbox
+                         (which `serve_shop` runs; other commands print texts)
 CELERY_BROKER_URL        a broker, for stores that run Celery
 """
 
@@ -23,6 +24,7 @@ HOME = Path(os.environ.get("SANDBOX_HOME", BASE_DIR / "sandbox" / "var"))
 HOME.mkdir(parents=True, exist_ok=True)
 
 DEBUG = True
+INTERNAL_IPS = ["127.0.0.1"]  # for them, templates know `debug`: the way to the outbox
 SECRET_KEY = "sandbox only: everybody knows this key"  # noqa: S105
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
 ROOT_URLCONF = "sandbox.urls"

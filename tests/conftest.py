@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from typing import Any
 
 import hypothesis
 import pytest
 from _pytest.reports import CollectReport
+
+from tests.stores.table import table
 
 # No property depends on how fast the machine is. `make fast` looks at fewer examples.
 _AT_ANY_SPEED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
@@ -20,6 +23,13 @@ hypothesis.settings.register_profile("fast", **_AT_ANY_SPEED, max_examples=10)
 hypothesis.settings.load_profile("whole")
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+pytest_plugins = ["tests.processes.kill_table"]
+
+#: The one part that CI may leave out, and the one reason: the machine has no such interpreter, and a test
+#: downloads none.
+MAY_BE_LEFT_OUT = "tests/install/test_newer_python.py::"
+NO_NEWER_PYTHON = "NOT TESTED: Django 6.0, because this machine has no Python 3.12 or later."
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,7 +60,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if CI and report.skipped and not hasattr(report, "wasxfail"):
+    if CI and report.skipped and not hasattr(report, "wasxfail") and not _may_be_left_out(report):
         _fail(report)
     return report
 
@@ -63,6 +73,32 @@ def pytest_make_collect_report(
     if CI and report.skipped:
         _fail(report)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it where nobody overlooks it."""
+    if any(map(_may_be_left_out, terminalreporter.getreports("skipped"))):
+        terminalreporter.write_sep("!", NO_NEWER_PYTHON, red=True, bold=True)
+    if stores := _recorded(terminalreporter, "store matrix"):
+        terminalreporter.section("The abandoned basket in every kind of store")
+        for line in table(dict(stores)):
+            terminalreporter.line(line)
+
+
+def _recorded(terminalreporter: pytest.TerminalReporter, name: str) -> list[Any]:
+    """What tests recorded under this name (`record_property`), in whichever process they ran."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    return [
+        value
+        for report in reports
+        if report.when == "call"
+        for key, value in report.user_properties
+        if key == name
+    ]
+
+
+def _may_be_left_out(report: pytest.TestReport) -> bool:
+    return report.nodeid.startswith(MAY_BE_LEFT_OUT) and NO_NEWER_PYTHON in report.longreprtext
 
 
 def _fail(report: pytest.TestReport | CollectReport) -> None:

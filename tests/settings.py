@@ -15,6 +15,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": HOME / "test.sqlite3"}
 
 DEBUG = False
+ALLOWED_HOSTS = [*ALLOWED_HOSTS, "shop.example"]  # the address of the shop in many tests
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NO_NEWER_PYTHON
+
 ROOT = Path(__file__).parent.parent
 
 SKIPPING = {
@@ -43,6 +45,36 @@ def test_a_skip_is_a_failure_on_ci_only(tmp_path: Path, way: str) -> None:
     assert "1 skipped" in at_home.stdout
     assert "no browser" in on_ci.stdout
     assert on_ci.returncode == (2 if way == "as a module" else 1)
+
+
+LEFT_OUT = "tests/install/test_newer_python.py"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "code"),
+    [
+        (LEFT_OUT, NO_NEWER_PYTHON, 0),
+        (LEFT_OUT, "no browser", 1),
+        ("tests/install/test_install.py", NO_NEWER_PYTHON, 1),
+    ],
+)
+def test_one_part_may_be_left_out_for_one_reason_and_it_is_said_aloud(
+    tmp_path: Path, path: str, reason: str, code: int
+) -> None:
+    module = tmp_path / path
+    module.parent.mkdir(parents=True)
+    module.write_text(
+        "import pytest\n@pytest.fixture(scope='module')\n"
+        f"def shop(): pytest.skip({reason!r})\ndef test_it(shop): ...\ndef test_that(shop): ...\n"
+    )
+    pytest_alone = ["-m", "pytest", "-c", os.devnull, "-p", "no:cacheprovider"]
+    command = [*pytest_alone, "-p", "tests.conftest", f"--rootdir={tmp_path}", str(module)]
+
+    on_ci = run(command, CI="true")
+
+    assert on_ci.returncode == code
+    assert ("2 skipped" in on_ci.stdout) is (code == 0)
+    assert ("!! NOT TESTED: Django 6.0" in on_ci.stdout) is (code == 0)
 
 
 def test_a_missing_postgresql_is_said_aloud_and_fails_ci(tmp_path: Path) -> None:

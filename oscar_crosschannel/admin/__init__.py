@@ -1,7 +1,8 @@
-"""Django's admin for merchants: plain answers about messages, people and flows. Reads, never writes.
+"""Django's admin for merchants: plain answers about messages, people and flows, and what they may change.
 
 Django imports this package by itself. It may read models, ask services and Oscar, and turn codes
-into sentences; it must not change a row, know how a message is sent, or be imported by the rest.
+into sentences; it changes rows through services only, beside Django's own log of who did what, and
+must not know how a message is sent or be imported by the rest.
 """
 
 from . import consents, contacts, enrolments, flows, inbox, messages

@@ -14,15 +14,14 @@ from ..models import ConsentEvent, ConsentText, Topic
 from ..services.contacts import known_as
 from . import stories
 from .filters import ChannelFilter
+from .longlists import LongListed
 from .reading import ReadingAdmin
 
 
 @admin.register(ConsentEvent)
-class ConsentEventAdmin(ReadingAdmin):
+class ConsentEventAdmin(LongListed, ReadingAdmin):
     list_display = ("at", "address", "what", "source", "mechanism")
     list_filter = (ChannelFilter, "action", ("at", admin.DateFieldListFilter))
-    ordering = ("-id",)
-    sortable_by = ()
     search_fields = ("address",)  # shows the box; `get_search_results` does the work
     search_help_text = _("A whole email address or phone number")
     fieldsets = (

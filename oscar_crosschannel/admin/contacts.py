@@ -8,19 +8,29 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _
 
+from ..core.decision import Finding, Outcome
 from ..core.facts import EMAIL, SMS, Answer
-from ..models import Consent, Contact, ContactPoint, Enrolment, Suppression, Topic
-from ..services import contacts as contact_services
-from . import people, sentences, timeline, titles
+from ..core.lifecycle import OPEN, RECALLABLE
+from ..core.rulings import Reason
+from ..models import Consent, Contact, ContactPoint, Enrolment, Message, Suppression, Topic
+from ..services import contacts as contact_services, outlook, suppressions
+from . import acting, people, sentences, stories, timeline, titles
+from .acting import ActingAdmin
+from .acts import Lift, OptOut, Suppress
 from .filters import AccountFilter, ChannelFilter, LiftedFilter
-from .reading import FoundByPerson, ReadingAdmin, StoryAdmin, badge
+from .longlists import LongListed
+from .reading import FoundByPerson, StoryAdmin, badge, state_badge
+
+#: Of what is still to come, and of flows a person is inside, the page shows so many at most.
+MOST_COMING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,26 @@ class ConsentStory:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicStory:
+    """Whether the contact may be written to about a topic: per channel the answer, and why."""
+
+    name: str
+    answers: Sequence[tuple[SafeString | str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ComingStory:
+    """A message that is still to come."""
+
+    row: Message
+    link: SafeString | str
+    badge: SafeString
+    standing: str
+    outlook: str  #: what will become of it, as things stand
+    can_be_called_off: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PointStory:
     """One address, whether it may be used, and for what."""
 
@@ -41,14 +71,18 @@ class PointStory:
     consents: Sequence[ConsentStory]
     suppressions: Sequence[Suppression]
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether nothing at all goes there any more."""
+        return any(row.scope == Suppression.Scope.EVERYTHING for row in self.suppressions)
+
 
 @admin.register(Contact)
-class ContactAdmin(FoundByPerson, StoryAdmin):
+class ContactAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
+    acts = (Suppress, OptOut)
     list_display = ("whom", "email", "phone", "language", "account", "created_at")
     list_select_related = ("user", "merged_into")
     list_filter = (AccountFilter,)
-    ordering = ("-id",)
-    sortable_by = ()
     person = "pk"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -75,19 +109,66 @@ class ContactAdmin(FoundByPerson, StoryAdmin):
         return people.label(row)
 
     def story(self, row: Contact, now: datetime) -> Mapping[str, Any]:
-        runs = Enrolment.objects.filter(contact=row).select_related("flow").order_by("-id")
+        topics = list(Topic.objects.order_by("name"))
+        coming = list(
+            row.messages.filter(state__in=OPEN)
+            .select_related("contact", "flow", "enrolment")
+            .order_by("due_at", "pk")[:MOST_COMING]
+        )
+        known = outlook.outlook(row, coming, {topic.key: topic.purpose for topic in topics}, now=now)
         return {
             "contact": row,
             "facts": _facts(row),
-            "points": _points(row),
+            "channels": [capfirst(str(word)) for word in sentences.CHANNELS.values()],
+            "may_write": [_may_write(topic, known, now) for topic in topics],
+            "coming": [_coming(message, known, now) for message in coming],
+            "points": _points(row, {topic.key: topic.name for topic in topics}),
             "runs": [
-                (titles.link(run, titles.flow(run.flow.key)), run, sentences.reason(run.end_reason))
-                for run in runs[: timeline.MOST]
+                (run, titles.link(run, titles.flow(run.flow.key)), titles.step(run.step_key))
+                for run in row.enrolments.filter(state=Enrolment.State.ACTIVE)
+                .select_related("flow")
+                .order_by("-pk")[:MOST_COMING]
             ],
-            "timeline": timeline.of(row, now),
-            "most": timeline.MOST,
             "now": now,
         }
+
+    def earlier(self, request: HttpRequest, row: Contact) -> Mapping[str, Any]:
+        before = request.GET.get("before", "")
+        return {"timeline": timeline.of(row, timezone.now(), before), "is_later_page": bool(before)}
+
+
+def _may_write(topic: Topic, known: outlook.Outlook, now: datetime) -> TopicStory:
+    return TopicStory(
+        name=topic.name,
+        answers=[
+            _answer(known.may[topic.key, channel], now) if (topic.key, channel) in known.may else ("", "")
+            for channel in sentences.CHANNELS
+        ],
+    )
+
+
+def _answer(found: Finding, now: datetime) -> tuple[SafeString | str, str]:
+    """Whether somebody may be written to, as a coloured word, and why not."""
+    reasons = list(dict.fromkeys(each.reason for each in found.objections))
+    if Reason.NO_POINT in reasons:
+        reasons = [Reason.NO_POINT]  # what else is to be said of an address that is not known
+    why = "; ".join(sentences.reason(each, [found.channel]) for each in reasons)
+    if found.outcome is Outcome.DENIED:
+        return badge(_("no"), "quiet"), why
+    if found.outcome is Outcome.OPEN and found.at <= now:
+        return badge(_("yes"), "good"), ""
+    return badge(_("later"), "doubt"), f"{sentences.finding(found, now)}: {why}"
+
+
+def _coming(message: Message, known: outlook.Outlook, now: datetime) -> ComingStory:
+    return ComingStory(
+        row=message,
+        link=titles.link(message, f"{titles.flow(message.flow.key)}: {titles.step(message.step_key)}"),
+        badge=state_badge(message.state),
+        standing=stories.standing(message, now),
+        outlook=stories.foreseen(known.coming[message.pk], now) if message.state in RECALLABLE else "",
+        can_be_called_off=message.state in RECALLABLE,
+    )
 
 
 def _facts(contact: Contact) -> list[tuple[str, Any]]:
@@ -104,9 +185,8 @@ def _facts(contact: Contact) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _points(contact: Contact) -> list[PointStory]:
+def _points(contact: Contact, topics: Mapping[str, str]) -> list[PointStory]:
     points = sorted(contact.points.all(), key=lambda point: (not point.current, point.channel, point.pk))
-    topics = dict(Topic.objects.values_list("key", "name"))
     answers: dict[int, list[ConsentStory]] = {}
     for consent in Consent.objects.filter(point__in=points).select_related("event__text").order_by("topic"):
         answers.setdefault(consent.point_id, []).append(_consent(consent, topics))
@@ -131,15 +211,18 @@ def _consent(consent: Consent, topics: Mapping[str, str]) -> ConsentStory:
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ReadingAdmin):
-    list_display = ("short_digest", "channel", "cause", "scope", "since", "lifted_at")
+class SuppressionAdmin(ActingAdmin, LongListed, StoryAdmin):
+    acts = (Lift,)
+    list_display = ("whose", "channel_name", "cause", "scope", "since", "lifted_at")
     list_filter = (ChannelFilter, "cause", LiftedFilter)
-    ordering = ("-id",)
-    sortable_by = ()
-    fields = ("channel", "contacts", "cause", "scope", "note", "since", "lifted_at", "digest")
-    readonly_fields = ("contacts",)
     search_fields = ("digest",)  # shows the box; `get_search_results` does the work
     search_help_text = _("A whole email address or phone number: the list knows addresses by digest only")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        same = ContactPoint.objects.filter(channel=OuterRef("channel"), digest=OuterRef("digest"))
+        address = Subquery(same.order_by("pk").values("address")[:1])
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(known_address=address)
+        return rows
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -148,16 +231,43 @@ class SuppressionAdmin(ReadingAdmin):
             queryset = queryset.filter(digest__in=[search_term, *_digests(search_term)])
         return queryset, False
 
-    @admin.display(description=_("address (digest)"))
-    def short_digest(self, suppression: Suppression) -> str:
-        return suppression.digest[:12]
+    @admin.display(description=_("address"))
+    def whose(self, suppression: Any) -> str:
+        return suppression.known_address or _unknown(suppression)
 
-    @admin.display(description=_("used by"))
-    def contacts(self, suppression: Suppression) -> SafeString | str:
-        points = ContactPoint.objects.filter(channel=suppression.channel, digest=suppression.digest)
-        rows = points.select_related("contact").order_by("pk")
-        shown = format_html_join(", ", "{}", ((titles.link(p.contact, p.address),) for p in rows))
-        return shown or gettext("nobody we know")
+    @admin.display(description=_("channel"))
+    def channel_name(self, suppression: Suppression) -> str:
+        return capfirst(sentences.channels([suppression.channel]))
+
+    def heading(self, row: Any) -> str:
+        return self.whose(row)
+
+    def story(self, row: Suppression, now: datetime) -> Mapping[str, Any]:
+        points = ContactPoint.objects.filter(channel=row.channel, digest=row.digest)
+        people_known = points.select_related("contact").order_by("pk")[:MOST_COMING]
+        users = format_html_join(", ", "{}", ((titles.link(p.contact, p.address),) for p in people_known))
+        facts = [
+            (gettext("Channel"), self.channel_name(row)),
+            (gettext("Used by"), users or gettext("nobody we know")),
+            (gettext("Blocked"), row.get_scope_display()),
+            (gettext("Because"), row.get_cause_display()),
+            (gettext("Note"), row.note),
+            (gettext("Since"), row.since),
+            (gettext("Lifted"), row.lifted_at),
+            (gettext("Digest"), row.digest),
+        ]
+        return {
+            "suppression": row,
+            "badge": badge(_("lifted"), "quiet") if row.lifted_at else badge(_("in force"), "bad"),
+            "facts": [(name, value) for name, value in facts if value],
+            "can_be_lifted": row.lifted_at is None and row.cause in suppressions.STAFF_MAY_LIFT,
+            "history": acting.history(row),
+        }
+
+
+def _unknown(suppression: Suppression) -> str:
+    """An address that only its digest is left of."""
+    return gettext("unknown (%(digest)s…)") % {"digest": suppression.digest[:12]}
 
 
 def _digests(address: str) -> Iterable[str]:

@@ -14,21 +14,22 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _
 
 from ..models import Enrolment
-from . import people, sentences, stories, titles
+from . import acting, people, sentences, stories, titles
+from .acting import ActingAdmin
+from .acts import EndRun
 from .filters import FlowFilter
 from .reading import FoundByPerson, StoryAdmin, badge, state_badge
 
 
 @admin.register(Enrolment)
-class EnrolmentAdmin(FoundByPerson, StoryAdmin):
+class EnrolmentAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
+    acts = (EndRun,)
     list_display = ("flow_title", "whom", "standing", "step", "started_at", "ended_at")
-    list_select_related = ("contact", "flow")
     list_filter = (FlowFilter, "state")
-    ordering = ("-id",)
-    sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("contact__points")
+        # no joins: they would be made for all that a search finds
+        return super().get_queryset(request).prefetch_related("contact__points", "flow")
 
     @admin.display(description=_("flow"))
     def flow_title(self, run: Enrolment) -> str:
@@ -56,6 +57,9 @@ class EnrolmentAdmin(FoundByPerson, StoryAdmin):
     def story(self, row: Enrolment, now: datetime) -> Mapping[str, Any]:
         messages = row.messages.order_by("id")
         return {
+            "run": row,
+            "is_active": row.state == Enrolment.State.ACTIVE,
+            "history": acting.history(row),
             "badge": badge(
                 row.get_state_display(), "open" if row.state == Enrolment.State.ACTIVE else "quiet"
             ),

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
@@ -18,9 +19,10 @@ from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from ..conf import flows, settings
 from ..core.lifecycle import OPEN, State
 from ..core.plan import On, Plan, Step
-from ..models import Enrolment, Flow, FlowStep, Message, Topic
+from ..models import Flow, FlowStep, Message, Topic
 from ..services.plans import PlannedFlow, load_plans
-from . import sentences, titles
+from . import copies, counting, flow_editing, sentences, titles
+from .doors import allowed, door
 from .reading import StoryAdmin, badge
 
 #: How far back the counts look.
@@ -62,8 +64,7 @@ class FlowAdmin(StoryAdmin):
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        inside = Count("enrolments", filter=Q(enrolments__state=Enrolment.State.ACTIVE))
-        rows: QuerySet[Any] = super().get_queryset(request).annotate(inside_now=inside)
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(inside_now=counting.people_inside())
         return rows
 
     @admin.display(description=_("flow"))
@@ -81,12 +82,36 @@ class FlowAdmin(StoryAdmin):
     def inside(self, flow: Any) -> int:
         return int(flow.inside_now)
 
+    def get_urls(self) -> list[URLPattern]:
+        message = "words/<slug:step>/<slug:channel>/<str:language>/"
+        return [
+            door(self, "edit/", flow_editing.edit, "edit"),
+            door(self, "words/", copies.listing, "words_list"),
+            door(self, message, copies.words, "words"),
+            door(self, f"{message}test/", copies.test, "test"),
+            *super().get_urls(),
+        ]
+
+    def render_change_form(  # noqa: PLR0917 -- Django's signature
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        return super().render_change_form(
+            request, {**context, "may": allowed(request)}, add, change, form_url, obj
+        )
+
     def heading(self, row: Flow) -> str:
         return titles.flow(row.key)
 
     def story(self, row: Flow, now: datetime) -> Mapping[str, Any]:
         planned = load_plans().get(row.pk)
-        counted = _count(row, now - COUNTED)
+        reach = counting.reach(Message.objects.all(), "created_at", now - COUNTED)
+        counted = _count(row, reach)
         return {
             "flow": row,
             "badge": _on_badge(planned),
@@ -94,7 +119,9 @@ class FlowAdmin(StoryAdmin):
             "steps": _steps(row, planned, counted) if planned else [],
             "columns": [title for title, _states in _COLUMNS],
             "reasons": _reasons(counted),
-            "days": COUNTED.days,
+            "is_declared": planned is not None,
+            "history": flow_editing.history(row),
+            "span": sentences.length(now - reach.since),
         }
 
 
@@ -144,7 +171,7 @@ def _changes(flow: Flow) -> str:
         changes.append(gettext("switched on") if flow.enabled else gettext("switched off"))
     if flow.holdout is not None:
         changes.append(gettext("control group of %(share)s") % {"share": f"{flow.holdout:.0%}"})
-    changed = flow.steps.count()
+    changed = len(flow.steps.all())
     if changed:
         changes.append(ngettext("%(count)d step", "%(count)d steps", changed) % {"count": changed})
     return ", ".join(changes)
@@ -153,8 +180,8 @@ def _changes(flow: Flow) -> str:
 Counted = Sequence[tuple[str, int, str, int]]  #: step, state, reason, how many
 
 
-def _count(flow: Flow, since: datetime) -> Counted:
-    messages = Message.objects.filter(flow=flow, created_at__gte=since).order_by()
+def _count(flow: Flow, reach: counting.Reach) -> Counted:
+    messages = reach.within(Message.objects.filter(flow=flow), "created_at").order_by()
     return list(messages.values_list("step_key", "state", "reason").annotate(Count("pk")))
 
 
@@ -197,10 +224,10 @@ def _traits(step: Step | None, declared: Step | None, row: FlowStep | None) -> I
         yield Trait(gettext("worth sending until %(when)s the start") % until)
     if step.patience or declared.patience:
         yield _trait(_patience(step), _patience(declared))
-    if step.only_if:
-        yield Trait(gettext("only if %(condition)s") % {"condition": sentences.condition(step.only_if)})
-    if step.unless:
-        yield Trait(gettext("not if %(condition)s") % {"condition": sentences.condition(step.unless)})
+    if step.only_if or declared.only_if:
+        yield _trait(_only_if(step), _only_if(declared))
+    if step.unless or declared.unless:
+        yield _trait(_unless(step), _unless(declared))
     if step.voucher:
         default = settings.VOUCHER_OFFER
         offer = row.offer.name if row and row.offer else default
@@ -219,6 +246,18 @@ def _channels(step: Step) -> str:
 
 def _patience(step: Step) -> str:
     return gettext("waits up to %(time)s for the better channel") % {"time": sentences.length(step.patience)}
+
+
+def _only_if(step: Step) -> str:
+    if not step.only_if:
+        return gettext("whatever holds")
+    return gettext("only if %(condition)s") % {"condition": sentences.condition(step.only_if)}
+
+
+def _unless(step: Step) -> str:
+    if not step.unless:
+        return gettext("whatever happened")
+    return gettext("not if %(condition)s") % {"condition": sentences.condition(step.unless)}
 
 
 def _code(offer: str) -> str:

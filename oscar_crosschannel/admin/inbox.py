@@ -14,6 +14,7 @@ from django.utils.translation import gettext, gettext_lazy as _
 
 from ..models import InboxEvent
 from .filters import ChoiceFilter
+from .longlists import LongListed
 from .reading import ReadingAdmin, badge
 
 _CONDITIONS = {
@@ -40,12 +41,11 @@ class ConditionFilter(ChoiceFilter):
 
 
 @admin.register(InboxEvent)
-class InboxEventAdmin(ReadingAdmin):
+class InboxEventAdmin(LongListed, ReadingAdmin):
     list_display = ("name", "key", "standing", "occurred_at", "processed_at")
     list_filter = (ConditionFilter, ("occurred_at", admin.DateFieldListFilter))
-    ordering = ("-id",)
-    sortable_by = ()
     search_fields = ("key", "name")
+    search_uses_index = False
     fields = (
         "standing", "name", "key", "occurred_at", "not_before", "processed_at", "tries", "error",
         "user_id", "email", "phone", "subjects", "data", "answers",

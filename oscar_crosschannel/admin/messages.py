@@ -8,19 +8,23 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _
 
 from ..channels.sms_backends import codes
 from ..core.facts import SMS, Purpose
-from ..core.lifecycle import State, Status
+from ..core.lifecycle import OPEN, RECALLABLE, State, Status
 from ..models import Attempt, Click, Message, Topic
-from . import people, sentences, stories, titles
+from ..services.outlook import outlook
+from . import acting, people, sentences, stories, titles
+from .acting import ActingAdmin
+from .acts import CallOff
 from .filters import ChannelFilter, FlowFilter, ReasonFilter, StateFilter
 from .reading import FoundByPerson, StoryAdmin, state_badge
 
@@ -49,9 +53,10 @@ class ClickStory:
 
 
 @admin.register(Message)
-class MessageAdmin(FoundByPerson, StoryAdmin):
-    list_display = ("what", "whom", "via", "standing", "due_at", "sent_at")
-    list_select_related = ("contact", "flow")
+class MessageAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
+    acts = (CallOff,)
+    actions = ("call_off",)
+    list_display = ("what", "whom", "standing", "when")
     list_filter = (
         StateFilter,
         FlowFilter,
@@ -59,11 +64,10 @@ class MessageAdmin(FoundByPerson, StoryAdmin):
         ("due_at", admin.DateFieldListFilter),
         ReasonFilter,
     )
-    ordering = ("-id",)
-    sortable_by = ("due_at",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("contact__points")
+        # no joins: they would be made for all that a search finds
+        return super().get_queryset(request).prefetch_related("contact__points", "flow")
 
     @admin.display(description=_("message"))
     def what(self, message: Message) -> str:
@@ -73,17 +77,22 @@ class MessageAdmin(FoundByPerson, StoryAdmin):
     def whom(self, message: Message) -> SafeString | str:
         return titles.link(message.contact, people.label(message.contact))
 
-    @admin.display(description=_("channel"))
-    def via(self, message: Message) -> str:
-        return capfirst(sentences.channels([message.channel])) if message.channel else ""
-
     @admin.display(description=_("what became of it"))
     def standing(self, message: Message) -> SafeString:
         return format_html("{} {}", state_badge(message.state), stories.standing(message, timezone.now()))
 
-    @admin.display(description=_("sent"))
-    def sent_at(self, message: Message) -> datetime | None:
-        return message.attempted_at if message.state in (State.SENT, State.UNKNOWN) else None
+    @admin.display(description=_("due or settled"))
+    def when(self, message: Message) -> datetime:
+        return message.due_at if message.state in OPEN else message.resolved_at or message.due_at
+
+    @admin.action(description=_("Call off"), permissions=["call_off"])
+    def call_off(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+        """Leads to the page that asks; only what was ticked counts, whatever else the list holds."""
+        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        return redirect(CallOff.url(*(int(each) for each in ticked if each.isdecimal())))
+
+    def has_call_off_permission(self, request: HttpRequest) -> bool:
+        return CallOff.is_allowed(request.user)
 
     def heading(self, row: Message) -> str:
         return f"{titles.flow(row.flow.key)}: {titles.step(row.step_key)}"
@@ -96,6 +105,9 @@ class MessageAdmin(FoundByPerson, StoryAdmin):
         attempts = [_attempt(attempt) for attempt in _attempts(message)]
         return {
             "message": message,
+            "can_be_called_off": message.state in RECALLABLE,
+            **_foreseen(message, now),
+            "history": acting.history(message),
             "badge": state_badge(message.state),
             "standing": _standing(message, attempts, now),
             "facts": _facts(message, now),
@@ -104,6 +116,17 @@ class MessageAdmin(FoundByPerson, StoryAdmin):
             "clicks": [_click(message, click) for click in message.clicks.all()],
             "grant": getattr(message, "grant", None),
         }
+
+
+def _foreseen(message: Message, now: datetime) -> dict[str, Any]:
+    """What becomes of an open message, as things stand."""
+    if message.state not in RECALLABLE:
+        return {}
+    decision = outlook(message.contact, [message], {}, now=now).coming[message.pk]
+    return {
+        "foreseen": stories.foreseen(decision, now),
+        "foreseen_trace": stories.channels(decision.trace, "", now),
+    }
 
 
 def _standing(message: Message, attempts: Sequence[AttemptStory], now: datetime) -> str:

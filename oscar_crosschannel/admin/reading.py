@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -16,7 +16,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from ..core.lifecycle import State
-from . import people, sentences
+from . import acts, people, sentences
+from .longlists import LongListed
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -27,7 +28,7 @@ else:
 class ReadingAdmin(_ModelAdmin):
     """Shows rows to staff with the view permission; nobody adds, changes or deletes any."""
 
-    actions = None
+    actions: Any = None
     list_per_page = 50
     # each of these would count the whole ledger on every page
     show_full_result_count = False
@@ -43,20 +44,23 @@ class ReadingAdmin(_ModelAdmin):
         return False
 
 
-class FoundByPerson(ReadingAdmin):
-    """Rows that are searched by the name or any address of the contact they belong to."""
+class FoundByPerson(LongListed, ReadingAdmin):
+    """Rows of a long table, searched by the name or an address of the contact they belong to."""
 
     #: Path from the row to the contact.
     person = "contact"
     search_fields = ("pk",)  # shows the box; `get_search_results` does the work
-    search_help_text = _("Name, email or phone number")
+    search_help_text = _("First name, beginning of an email, or last 7 digits of a phone number")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        if search_term:
-            found = people.matching(search_term)
-            queryset = queryset.filter(**{f"{self.person}__in": found.values("pk")})
+        if search_term.strip():
+            found = people.found(search_term.strip())
+            if len(found) > people.MOST:
+                words = _("Many people match; these are %(count)d of them. Type more to find a certain one.")
+                self.message_user(request, words % {"count": people.MOST}, messages.WARNING)
+            queryset = queryset.filter(**{f"{self.person}__in": people.lives(found[: people.MOST])})
         return queryset, False
 
 
@@ -74,6 +78,10 @@ class StoryAdmin(ReadingAdmin):
         """What the template shows."""
         raise NotImplementedError
 
+    def earlier(self, request: HttpRequest, row: Any) -> Mapping[str, Any]:
+        """What the template shows beside it, as the page's address asks."""
+        return {}
+
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         return []
 
@@ -86,7 +94,13 @@ class StoryAdmin(ReadingAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        told = {"title": self.heading(obj), "subtitle": None, **self.story(obj, timezone.now())}
+        told = {
+            "title": self.heading(obj),
+            "subtitle": None,
+            "acts": acts.allowed(request.user),
+            **self.story(obj, timezone.now()),
+            **self.earlier(request, obj),
+        }
         return super().render_change_form(request, context | told, add, change, form_url, obj)
 
 

@@ -74,6 +74,7 @@ REASONS: Mapping[Reason, Words] = {
     Reason.HELD_OUT: _("belongs to the control group that gets nothing"),
     Reason.VOUCHER_TOO_SOON: _("had an exclusive code not long ago"),
     Reason.CHANNEL_CLOSED: _("the provider for %(channel)s does not work at the moment"),
+    Reason.PACED: _("it waits for its turn: the sender may send only so many a second"),
     Reason.REFUSED: _("the provider for %(channel)s refused it for good"),
     Reason.EXPIRED: _("its time was over before it could go out"),
     Reason.NO_OPEN_TIME: _("no time was found at which all rules allow %(channel)s"),
@@ -82,6 +83,7 @@ REASONS: Mapping[Reason, Words] = {
     Reason.REPLACED: _("a newer run, or a merged contact, took its place"),
     Reason.FLOW_OFF: _("the flow is switched off"),
     Reason.STEP_REMOVED: _("the step was removed from the flow"),
+    Reason.STAFF: _("by the shop’s staff"),
     Reason.VOUCHER_UNAVAILABLE: _("no exclusive code was to be had (budget spent, or offer closed)"),
     Reason.CONTEXT_ERROR: _("the shop could not say what belongs into it (see the log)"),
     Reason.RENDER_ERROR: _("its words could not be put together (see the log)"),
@@ -143,6 +145,25 @@ EVENTS: Mapping[str, Words] = {
     "user.registered": _("an account is made"),
     "consent.requested": _("a consent waits for its confirmation"),
     "basket.recovered": _("a basket is restored from a link"),
+}
+
+#: How a text that came back was understood, as `core.keywords` names it.
+REPLIES: Mapping[str, Words] = {
+    "stop": _("a stop"),
+    "review_stop": _("sounds like a stop, and was taken as one"),
+    "help": _("asked for help"),
+    "start": _("allowed texts again at the carrier; that is no consent"),
+    "yes": _("a yes"),
+    "none": "",
+}
+
+#: How a person told staff, as the ledger of consents keeps it.
+WAYS: Mapping[str, Words] = {
+    "phone_call": _("on the phone"),
+    "conversation": _("face to face"),
+    "letter": _("by letter"),
+    "mail_to_staff": _("in an email to the shop"),
+    "message_to_staff": _("in a chat or another message to the shop"),
 }
 
 CONDITIONS: Mapping[str, Words] = {"purchased": _("bought since the run began")}

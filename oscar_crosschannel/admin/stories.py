@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.utils import formats
 from django.utils.translation import gettext, gettext_lazy as _
 
-from ..core.decision import Trace, trace_from_json
+from ..core.decision import Decision, Drop, Outcome, Send, Trace, Wait, trace_from_json
 from ..core.facts import SMS
 from ..core.lifecycle import State
 from ..core.rulings import Reason
@@ -71,14 +71,19 @@ def _waiting(message: Message, now: datetime) -> str:
 
 def trace(message: Message, now: datetime) -> list[ChannelStory]:
     """The last decision, channel by channel in the order they were tried."""
+    return channels(_trace(message), message.channel, now)
+
+
+def channels(trace: Trace, chosen: str, now: datetime) -> list[ChannelStory]:
+    """What was found, channel by channel in the order they were tried."""
     return [
         ChannelStory(
             channel=sentences.channels([found.channel]),
             finding=sentences.finding(found, now),
             objections=[sentences.objection(each, found.channel) for each in found.objections],
-            chosen=found.channel == message.channel,
+            chosen=found.channel == chosen,
         )
-        for found in _trace(message)
+        for found in trace
     ]
 
 
@@ -109,12 +114,44 @@ def clocks(contact: Contact, at: datetime) -> str:
     return "; ".join(f"{time} ({zone})" for time, zone in times.items())
 
 
+def foreseen(decision: Decision, now: datetime) -> str:
+    """What becomes of a planned message, as things stand."""
+    match decision:
+        case Send(channel=channel):
+            return gettext("it goes by %(channel)s") % {"channel": sentences.channels([channel])}
+        case Wait(until=until, channel=channel, reason=reason):
+            words = {
+                "channel": sentences.channels([channel]),
+                "when": sentences.moment(until, now),
+                "why": sentences.reason(reason, [channel]),
+            }
+            if any(found.channel == channel and found.outcome is Outcome.HELD for found in decision.trace):
+                return gettext("it waits until %(when)s at the latest: %(why)s") % words
+            return gettext("it goes by %(channel)s, from %(when)s on (%(why)s)") % words
+        case Drop():
+            return gettext("it will not be sent: %(why)s") % {"why": why_not(decision)}
+
+
+def why_not(drop: Drop) -> str:
+    """The reason for each channel; of a message that no channel was asked about, its own."""
+    against = _by_reason(drop.trace)
+    if not against:
+        return sentences.reason(drop.reason)
+    return "; ".join(sentences.reason(code, channels) for code, channels in against.items())
+
+
+def _by_reason(found: Trace) -> dict[Reason, list[str]]:
+    """The channels that each reason spoke against first."""
+    against: dict[Reason, list[str]] = {}
+    for finding in found:
+        if finding.objections:
+            against.setdefault(finding.objections[0].reason, []).append(finding.channel)
+    return against
+
+
 def _why(message: Message) -> str:
     """The reason, with the channels that it concerns; a dropped message has one per channel."""
-    against: dict[Reason, list[str]] = {}
-    for found in _trace(message):
-        if found.objections:
-            against.setdefault(found.objections[0].reason, []).append(found.channel)
+    against = _by_reason(_trace(message))
     if message.reason not in against:
         return sentences.reason(message.reason, [message.channel] if message.channel else message.excluded)
     if message.state == State.DROPPED:

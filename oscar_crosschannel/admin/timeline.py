@@ -1,27 +1,44 @@
-"""Everything between the shop and one contact, newest first: what was said, agreed, clicked and bought."""
+"""Everything between the shop and one contact, newest first: what was said, agreed, clicked and bought.
+
+A page of it costs one statement per kind of thing, however long the contact has been known.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
+from itertools import islice
 from typing import Any
 
-from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models.functions import Coalesce
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
+from django.utils.text import Truncator
 from django.utils.translation import gettext, gettext_lazy as _
 from oscar.core.loading import get_model
 from oscar.templatetags.currency_filters import currency
 
-from ..core.facts import EMAIL
+from ..core.facts import SMS
 from ..core.lifecycle import OPEN, State
-from ..models import Click, ConsentEvent, Contact, Enrolment, Message, Topic
-from . import sentences, stories, titles
+from ..models import (
+    Belonging,
+    Click,
+    ConsentEvent,
+    Contact,
+    Enrolment,
+    Flow,
+    InboxEvent,
+    Message,
+    Suppression,
+    Topic,
+)
+from . import acting, people, sentences, stories, titles
 
 #: Entries on one page.
-MOST = 100
+MOST = 50
 
 Order = get_model("order", "Order")
 
@@ -46,82 +63,202 @@ class Entry:
     url: str = ""
 
 
-def of(contact: Contact, now: datetime) -> list[Entry]:
-    """The newest `MOST` entries of a contact and of those merged into it, in one statement per kind."""
-    ids = [contact.pk, *Contact.objects.filter(merged_into=contact).values_list("pk", flat=True)]
-    entries = [*_runs(ids), *_messages(ids, now), *_consents(ids), *_clicks(ids), *_orders(contact)]
-    return sorted(entries, key=lambda entry: entry.at, reverse=True)[:MOST]
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some entries, and where those before them begin; empty: there are none."""
+
+    entries: Sequence[Entry]
+    earlier: str
 
 
-def _runs(ids: Collection[int]) -> Iterator[Entry]:
-    runs = Enrolment.objects.filter(contact__in=ids).select_related("flow").order_by("-id")
-    for run in runs[:MOST]:
-        title, url = titles.flow(run.flow.key), titles.page(run)
-        yield Entry(run.started_at, _("Flow"), "open", gettext("%(flow)s began") % {"flow": title}, url=url)
-        if run.ended_at:
-            ended = gettext("%(flow)s ended") % {"flow": title}
-            yield Entry(run.ended_at, _("Flow"), "quiet", ended, sentences.reason(run.end_reason), url)
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One kind of thing: its rows, with the instant as `moment`, and how one of them is told."""
+
+    rows: QuerySet[Any]
+    tell: Callable[[Any], Entry]
 
 
-def _messages(ids: Collection[int], now: datetime) -> Iterator[Entry]:
-    messages = Message.objects.filter(contact__in=ids).select_related("flow").order_by("-id")
-    for message in messages[:MOST]:
-        state = State(message.state)
-        yield Entry(
-            at=message.due_at if state in OPEN else message.resolved_at or message.due_at,
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Between two entries. Of one instant, kinds come in their order, and the newer row first."""
+
+    at: datetime
+    rank: int
+    row: int
+
+    @classmethod
+    def read(cls, written: str) -> _Place | None:
+        """None: this is no place."""
+        try:
+            at, rank, row = written.split("~")
+            place = cls(datetime.fromisoformat(at), int(rank), int(row))
+        except ValueError:
+            return None
+        return place if place.at.tzinfo and abs(place.row) < 2**63 else None
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()}~{self.rank}~{self.row}"
+
+    def after(self, rank: int) -> Q:
+        """What of the kind with this rank comes after."""
+        if rank < self.rank:
+            return Q(moment__lt=self.at)
+        if rank > self.rank:
+            return Q(moment__lte=self.at)
+        return Q(moment__lt=self.at) | Q(moment=self.at, pk__lt=self.row)
+
+
+def of(contact: Contact, now: datetime, before: str = "") -> Page:
+    """A page of what happened with a contact, and with those merged into it; `before`: see `Page.earlier`."""
+    start = _Place.read(before)
+    found = list(islice(_in_order(_kinds(contact, now), start), MOST + 1))
+    more = len(found) > MOST
+    return Page(
+        entries=[kind.tell(row) for _key, _place, kind, row in found[:MOST]],
+        earlier=str(found[MOST - 1][1]) if more else "",
+    )
+
+
+_Found = tuple[tuple[float, int, int], _Place, _Kind, Any]
+
+
+def _in_order(kinds: Sequence[_Kind], start: _Place | None) -> Iterator[_Found]:
+    return merge(*(_rows(kind, rank, start) for rank, kind in enumerate(kinds)), key=lambda found: found[0])
+
+
+def _rows(kind: _Kind, rank: int, start: _Place | None) -> list[_Found]:
+    rows = kind.rows.filter(start.after(rank)) if start else kind.rows
+    return [
+        ((-row.moment.timestamp(), rank, -row.pk), _Place(row.moment, rank, row.pk), kind, row)
+        for row in rows.order_by("-moment", "-pk")[: MOST + 1]
+    ]
+
+
+def _kinds(contact: Contact, now: datetime) -> list[_Kind]:
+    """In the order in which they happen when they happen at once, the last first."""
+    ids = people.lives([contact.pk])
+    flow_keys = dict(Flow.objects.values_list("pk", "key"))
+    points = list(contact.points.all())
+    return [
+        _messages(ids, flow_keys, now),
+        _staff(contact),
+        *_suppressions(points),
+        *_runs(ids, flow_keys),
+        _consents(ids),
+        _replies(points),
+        _clicks(ids),
+        *_orders(contact),
+    ]
+
+
+def _messages(ids: Collection[int], flow_keys: Mapping[int, str], now: datetime) -> _Kind:
+    moment = Case(When(state__in=OPEN, then=F("due_at")), default=Coalesce("resolved_at", "due_at"))
+
+    def tell(message: Any) -> Entry:
+        return Entry(
+            at=message.moment,
             kind=_("Message"),
-            tone=sentences.TONES[state],
-            title=f"{titles.flow(message.flow.key)}: {titles.step(message.step_key)}",
+            tone=sentences.TONES[State(message.state)],
+            title=f"{titles.flow(flow_keys[message.flow_id])}: {titles.step(message.step_key)}",
             detail=stories.sentence(message, now),
             url=titles.page(message),
         )
 
+    return _Kind(Message.objects.filter(contact__in=ids).annotate(moment=moment), tell)
 
-def _consents(ids: Collection[int]) -> Iterator[Entry]:
+
+def _runs(ids: Collection[int], flow_keys: Mapping[int, str]) -> list[_Kind]:
+    runs = Enrolment.objects.filter(contact__in=ids)
+
+    def began(run: Any) -> Entry:
+        title = gettext("%(flow)s began") % {"flow": titles.flow(flow_keys[run.flow_id])}
+        return Entry(run.moment, _("Flow"), "open", title, url=titles.page(run))
+
+    def ended(run: Any) -> Entry:
+        title = gettext("%(flow)s ended") % {"flow": titles.flow(flow_keys[run.flow_id])}
+        return Entry(
+            run.moment, _("Flow"), "quiet", title, sentences.reason(run.end_reason), titles.page(run)
+        )
+
+    return [
+        _Kind(runs.filter(ended_at__isnull=False).annotate(moment=F("ended_at")), ended),
+        _Kind(runs.annotate(moment=F("started_at")), began),
+    ]
+
+
+def _consents(ids: Collection[int]) -> _Kind:
     topics = dict(Topic.objects.values_list("key", "name"))
-    for event in ConsentEvent.objects.filter(contact__in=ids).order_by("-id")[:MOST]:
+
+    def tell(event: Any) -> Entry:
+        how = str(sentences.WAYS.get(event.mechanism, event.mechanism))
+        by = event.actor if event.source == "staff" else ""
         said = gettext("“%(words)s”") % {"words": event.verbatim} if event.verbatim else ""
-        yield Entry(
-            at=event.at,
+        return Entry(
+            at=event.moment,
             kind=_("Consent"),
             tone=_CONSENT_TONES.get(ConsentEvent.Action(event.action), "quiet"),
             title=stories.consent(event, topics.get(event.topic, "")),
-            detail=", ".join(filter(None, [event.source, event.mechanism, said])),
+            detail=", ".join(filter(None, [event.source, how, by, said])),
             url=titles.page(event),
         )
 
+    return _Kind(ConsentEvent.objects.filter(contact__in=ids).annotate(moment=F("at")), tell)
 
-def _clicks(ids: Collection[int]) -> Iterator[Entry]:
-    clicks = Click.objects.filter(message__contact__in=ids).select_related("message__flow").order_by("-id")
-    for click in clicks[:MOST]:
-        yield Entry(
-            at=click.at,
+
+def _replies(points: Collection[Any]) -> _Kind:
+    """What was texted back from the person's numbers."""
+    numbers = [point.address for point in points if point.channel == SMS]
+
+    def tell(event: Any) -> Entry:
+        words = Truncator(event.data.get("body", "")).chars(300)
+        title = gettext("texted back: “%(words)s”") % {"words": words}
+        meaning = sentences.REPLIES.get(event.data.get("meaning", ""), "")
+        return Entry(event.moment, _("Reply"), "open", title, str(meaning), titles.page(event))
+
+    replies = InboxEvent.objects.filter(name="sms.received", phone__in=numbers)
+    return _Kind(replies.annotate(moment=F("occurred_at")), tell)
+
+
+def _clicks(ids: Collection[int]) -> _Kind:
+    def tell(click: Any) -> Entry:
+        words = {"who": click.get_verdict_display(), "message": titles.step(click.message.step_key)}
+        return Entry(
+            at=click.moment,
             kind=_("Click"),
             tone=_CLICK_TONES[Click.Verdict(click.verdict)],
-            title=gettext("%(who)s followed a link of “%(message)s”")
-            % {"who": click.get_verdict_display(), "message": titles.step(click.message.step_key)},
+            title=gettext("%(who)s followed a link of “%(message)s”") % words,
             detail="; ".join(str(sentences.SUSPICIONS.get(sign, sign)) for sign in click.suspicions),
             url=titles.page(click.message),
         )
 
+    clicks = Click.objects.filter(message__contact__in=ids).select_related("message")
+    return _Kind(clicks.annotate(moment=F("at")), tell)
 
-def _orders(contact: Contact) -> Iterator[Entry]:
-    """Orders of the account, and those a guest placed with an email of the contact."""
-    emails = [point.address for point in contact.points.all() if point.channel == EMAIL]
-    mine = Q(guest__in=emails)
-    if contact.user_id:
-        mine |= Q(user=contact.user_id)
-    orders = Order.objects.annotate(guest=Lower("guest_email")).filter(mine)
-    for order in orders.order_by("-date_placed")[:MOST]:
-        total = currency(order.total_incl_tax, order.currency)
-        yield Entry(
-            at=order.date_placed,
-            kind=_("Order"),
-            tone="good",
-            title=gettext("order %(number)s for %(total)s") % {"number": order.number, "total": total},
-            detail=order.status or "",
-            url=_order_page(order),
-        )
+
+def _orders(contact: Contact) -> list[_Kind]:
+    """Orders of the account, and what the person bought as a guest.
+
+    A guest's order is known by the event it made: Oscar has no index over the emails of guests.
+    """
+    as_guest = Belonging.objects.filter(kind="order", contact=contact).values("object_id")
+    account = Order.objects.filter(user=contact.user_id) if contact.user_id else Order.objects.none()
+    return [
+        _Kind(orders.annotate(moment=F("date_placed")), _order)
+        for orders in (account, Order.objects.filter(pk__in=as_guest, user=None))
+    ]
+
+
+def _order(order: Any) -> Entry:
+    total = currency(order.total_incl_tax, order.currency)
+    return Entry(
+        at=order.moment,
+        kind=_("Order"),
+        tone="good",
+        title=gettext("order %(number)s for %(total)s") % {"number": order.number, "total": total},
+        detail=order.status or "",
+        url=_order_page(order),
+    )
 
 
 def _order_page(order: Any) -> str:
@@ -130,3 +267,36 @@ def _order_page(order: Any) -> str:
         return reverse("dashboard:order-detail", kwargs={"number": order.number})
     except NoReverseMatch:
         return titles.page(order)
+
+
+def _suppressions(points: Collection[Any]) -> list[_Kind]:
+    """The list keeps one row for an address: the last time it was blocked, and lifted."""
+    mine = Suppression.objects.filter(digest__in=[point.digest for point in points])
+
+    def lifted(row: Any) -> Entry:
+        title = gettext("the address for %(channel)s is no longer blocked")
+        return Entry(
+            row.moment, _("Suppression"), "good", title % _of_channel(row), row.note, titles.page(row)
+        )
+
+    def began(row: Any) -> Entry:
+        title = gettext("the address for %(channel)s was put on the suppression list") % _of_channel(row)
+        detail = "; ".join(filter(None, [row.get_cause_display(), "" if row.lifted_at else row.note]))
+        return Entry(row.moment, _("Suppression"), "bad", title, detail, titles.page(row))
+
+    return [
+        _Kind(mine.filter(lifted_at__isnull=False).annotate(moment=F("lifted_at")), lifted),
+        _Kind(mine.annotate(moment=F("since")), began),
+    ]
+
+
+def _of_channel(row: Suppression) -> dict[str, str]:
+    return {"channel": sentences.channels([row.channel])}
+
+
+def _staff(contact: Contact) -> _Kind:
+    def tell(entry: Any) -> Entry:
+        by = gettext("by %(who)s") % {"who": entry.user.get_username()}
+        return Entry(entry.moment, _("Staff"), "open", entry.get_change_message(), by)
+
+    return _Kind(acting.written_about(contact).annotate(moment=F("action_time")), tell)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.utils import translation
+from django.utils.translation import gettext, gettext_lazy as _
 
 from ..conf import settings
 from ..core.plan import After, Blueprint, Context, On, Run, send
@@ -26,6 +29,22 @@ class AbandonedCart(Blueprint):
     clicks_answer = True
     priority = 30
 
+    glossary = {
+        "items": _("The things in the basket, the first %(count)d of them") % {"count": SHOWN},
+        "items.title": _("Name of a thing, with the options chosen"),
+        "items.quantity": _("How many of it"),
+        "items.unit_price": _("Price of one, before offers"),
+        "items.price": _("Price of all of them, after the shop’s offers"),
+        "items.full_price": _("That price before the offers; empty if no offer makes it cheaper"),
+        "items.is_available": _("Whether so many can be bought now"),
+        "items.availability": _("The same in words"),
+        "items.picture": _("Address of its picture; empty if it has none"),
+        "count": _("How many pieces are in the basket"),
+        "total": _("What it all costs"),
+        "more": _("How many lines of the basket are not among the items; 0 if all are"),
+        "links.basket": _("Leads back to the basket"),
+    }
+
     nudge = send("email", at=After(hours=1))
     code = send("sms", at=After(hours=24), expires=After(hours=48), voucher=True)
 
@@ -38,6 +57,11 @@ class AbandonedCart(Blueprint):
             for run in runs
             if basket_ids[run.message_id] in loaded
         }
+
+    def example(self) -> Context:
+        items = (_piece(gettext("Blue teapot"), 1, "34.50", "27.60"), _piece(gettext("Earl Grey"), 2, "8.50"))
+        words = baskets.Content(items=items, currency=django_settings.OSCAR_DEFAULT_CURRENCY).words()
+        return Context(values={**words, "more": 0}, links={"basket": "/"})
 
     def still_wanted(self, runs: Sequence[Run]) -> set[int]:
         """Neither the basket nor the person bought, and something is left to come back for."""
@@ -74,4 +98,19 @@ def _context(run: Run, basket: Any) -> Context:
     return Context(
         values={**words, "items": items[:SHOWN], "more": max(0, len(items) - SHOWN)},
         links={"basket": links.recover_path(run.message_id)},
+    )
+
+
+def _piece(title: str, quantity: int, unit_price: str, price: str = "") -> baskets.Item:
+    """A made-up line of a basket; with a `price`, cheaper by an offer."""
+    full_price = Decimal(unit_price) * quantity
+    return baskets.Item(
+        title=title,
+        quantity=quantity,
+        unit_price=Decimal(unit_price),
+        price=Decimal(price) if price else full_price,
+        full_price=full_price,
+        is_available=True,
+        availability=gettext("In stock"),
+        picture="",
     )

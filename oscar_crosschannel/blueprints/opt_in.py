@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from ..conf import settings
 from ..core import phones
 from ..core.facts import EMAIL, SMS
@@ -45,6 +47,7 @@ class OptInSms(_OptIn):
     """Confirm texts"""
 
     start = On("consent.requested.sms")
+    glossary = {"frequency": _("How many texts a month people are promised at most")}
 
     ask = send(SMS, at=After(minutes=0), expires=After(hours=24))
 
@@ -60,6 +63,9 @@ class OptInSms(_OptIn):
         }
 
     def words(self, request: ConsentEvent) -> Context:
+        return self.example()
+
+    def example(self) -> Context:
         return Context(values={"frequency": settings.SMS_FREQUENCY})
 
 
@@ -67,6 +73,11 @@ class OptInEmail(_OptIn):
     """Confirm by email"""
 
     start = On("consent.requested.email")
+    glossary = {
+        "number": _("The phone number to be confirmed, masked; empty if it is about emails"),
+        "days": _("How many days the link works"),
+        "links.confirm": _("Leads to the page that confirms"),
+    }
 
     ask = send(EMAIL, at=After(minutes=0), expires=After(days=7))
 
@@ -78,6 +89,10 @@ class OptInEmail(_OptIn):
             "unsubscribe_url": "",  # nothing was subscribed to yet
         }
         return Context(values=values, links={"confirm": links.confirm_path(request.pk)})
+
+    def example(self) -> Context:
+        days = consents.opt_in_expiry(EMAIL) // timedelta(days=1)
+        return Context(values={"number": "", "days": days, "unsubscribe_url": ""}, links={"confirm": "/"})
 
 
 def _request(run: Run) -> int:

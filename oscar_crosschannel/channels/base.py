@@ -24,6 +24,14 @@ class Found:
     code: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast one sender may go, over all workers together."""
+
+    sender: str  #: whose rate it is, at most 80 characters: a number, a messaging service, an account
+    per_second: float  #: units (see `Channel.units`) in a second
+
+
 class Channel(ABC):
     """A way to reach people. Safe to call from several threads."""
 
@@ -46,9 +54,13 @@ class Channel(ABC):
         Raises `NotSent`, `SenderBroken`, `Refused` or `UnknownOutcome`, and nothing else.
         """
 
-    def rate(self) -> float:
-        """Messages per second that the provider takes; the engine sizes its chunks by it."""
-        return 25.0
+    def pace(self) -> Pace | None:
+        """How fast the sender may go; `None`: as fast as the provider answers."""
+        return None
+
+    def units(self, content: Content) -> int:
+        """How much of the pace `content` takes."""
+        return 1
 
     def look_up(self, uuid: UUID, provider_id: str, address: str, since: datetime) -> Found | None:
         """Ask the provider what became of an attempt; `None`: it does not know or cannot tell."""

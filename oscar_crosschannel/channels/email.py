@@ -24,7 +24,7 @@ from ..conf import settings
 from ..core.facts import EMAIL, Purpose
 from ..core.outbound import ChannelError, Content, Effect, Outbound, Receipt, Refused, SenderBroken
 from . import email_outcomes
-from .base import Channel, without_address
+from .base import Channel, Pace, without_address
 from .email_connections import EmailConnections, discard
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,9 @@ class EmailChannel(Channel):
         except ChannelError as error:
             raise without_address(error, outbound.recipient.address) from error.__cause__
 
-    def rate(self) -> float:
-        return settings.EMAIL_RATE
+    def pace(self) -> Pace | None:
+        rate = settings.EMAIL_RATE
+        return Pace(sender=self.key, per_second=rate) if rate else None
 
     def close(self) -> None:
         """Hang up: say good-bye to the provider before the process rests or ends."""
@@ -151,12 +152,20 @@ def _message(outbound: Outbound) -> EmailMultiAlternatives:
         to=[address],
         headers={**outbound.headers, **_list_headers(outbound)},
     )
+    _refuse_line_breaks(message)
     if content.html:
         message.attach_alternative(content.html, "text/html")
     extras: Any = message  # Anymail's attributes are no part of Django's type
     extras.metadata = {METADATA_KEY: str(outbound.uuid)}
     extras.tags = [outbound.topic]
     return message
+
+
+def _refuse_line_breaks(message: EmailMultiAlternatives) -> None:
+    """Say before the call what backends say in the middle of it, each in its own way."""
+    values = [message.subject, message.from_email, *message.extra_headers.values()]
+    if any(breaks in value for value in values for breaks in "\r\n"):
+        raise Refused("A header of an email cannot hold a line break.", alert=True)
 
 
 def _sender(purpose: Purpose) -> str | None:

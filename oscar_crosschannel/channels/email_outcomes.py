@@ -1,7 +1,7 @@
 """What a failed email call says about the message, for SMTP and for Anymail's providers.
 
 Sources: RFC 5321 (reply codes), RFC 3463 (enhanced codes), and the exceptions of `smtplib`,
-Django 5.2's SMTP backend and Anymail 15.
+the SMTP backends of Django 5.2 and 6.0, and Anymail 15.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 from django.core.exceptions import ImproperlyConfigured
-from django.core.mail import BadHeaderError
 
 from ..core.outbound import ChannelError, Effect, NotSent, Refused, SenderBroken, UnknownOutcome
 from . import http_outcomes
@@ -74,8 +73,6 @@ def of_sending(error: Exception) -> ChannelError:
         return _of_anymail(error)
     if isinstance(error, ImproperlyConfigured):
         return SenderBroken(str(error))
-    if isinstance(error, BadHeaderError):
-        return Refused(str(error))
     return UnknownOutcome(f"The email backend failed: {type(error).__name__}")
 
 

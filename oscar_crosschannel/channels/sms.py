@@ -29,7 +29,7 @@ from ..core.outbound import (
     UnknownOutcome,
 )
 from ..core.sms import public_shortener, segments, smart_encode
-from .base import Channel, Found, without_address
+from .base import Channel, Found, Pace, without_address
 from .sms_backends.base import SmsBackend
 
 log = logging.getLogger(__name__)
@@ -86,8 +86,17 @@ class SmsChannel(Channel):
             log.warning("The SMS backend failed on attempt %s: %s", outbound.uuid, type(error).__name__)
             raise UnknownOutcome(f"The backend failed: {type(error).__name__}") from error
 
-    def rate(self) -> float:
-        return settings.SMS_RATE
+    def pace(self) -> Pace | None:
+        try:
+            sender = self._backend().sender()
+        except SenderBroken:  # the call itself will say so
+            return None
+        rate = settings.SMS_RATE
+        return Pace(sender=f"sms:{sender}"[:80], per_second=rate) if sender and rate else None
+
+    def units(self, content: Content) -> int:
+        """Carriers and Twilio count segments, not messages."""
+        return segments(content.text).count
 
     def look_up(self, uuid: UUID, provider_id: str, address: str, since: datetime) -> Found | None:
         try:

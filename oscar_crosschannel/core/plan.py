@@ -18,9 +18,10 @@ earlier send, and a step expires at the latest when the next one falls due.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, ClassVar
 
 #: How long after it was due a last step without an `expires` of its own may still go out.
@@ -113,7 +114,29 @@ class StepTuning:
     channels: tuple[str, ...] | None = None
     patience: timedelta | None = None
     offer_id: int | None = None
+    unless: str | None = None  #: empty: nothing need not hold
+    only_if: str | None = None  #: empty: nothing must hold
     removed: bool = False
+
+
+class Wrong(StrEnum):
+    """What can be wrong with the steps of a plan."""
+
+    TOO_EARLY = "too_early"  #: not after the step before it
+    TOO_LATE = "too_late"  #: at or past its own expiry
+    TOO_PATIENT = "too_patient"  #: waits for a better channel until it has expired
+    NO_CHANNEL = "no_channel"
+    NO_STEP = "no_step"  #: every step is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that makes a plan not work as it reads."""
+
+    wrong: Wrong
+    step: str = ""
+    other: str = ""  #: the step it collides with
+    limit: timedelta | None = None  #: from the anchor; for TOO_PATIENT the longest patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,10 +183,35 @@ class Plan:
 
     def expires_at(self, step: Step, anchor: datetime) -> datetime:
         """When `step` is no longer worth sending: its own limit, or the next step's due time."""
-        limits = [anchor + step.expires] if step.expires is not None else []
+        return anchor + self.lifetime(step)
+
+    def lifetime(self, step: Step) -> timedelta:
+        """How long after the anchor `step` is worth sending."""
+        limits = [step.expires] if step.expires is not None else []
         if (following := self.after(step.key)) is not None:
-            limits.append(self.due_at(following, anchor))
-        return min(limits, default=self.due_at(step, anchor) + MAX_AGE)
+            limits.append(following.delay)
+        return min(limits, default=step.delay + MAX_AGE)
+
+    def faults(self) -> tuple[Fault, ...]:
+        """What would keep steps from going out as the plan reads: nothing, for a plan that makes sense."""
+        if not self.steps:
+            return (Fault(Wrong.NO_STEP),)
+        found: list[Fault] = []
+        previous: Step | None = None
+        for step in self.steps:
+            found += self._faults_of(step, previous)
+            previous = step
+        return tuple(found)
+
+    def _faults_of(self, step: Step, previous: Step | None) -> Iterator[Fault]:
+        if not step.channels:
+            yield Fault(Wrong.NO_CHANNEL, step.key)
+        if previous is not None and step.delay <= previous.delay:
+            yield Fault(Wrong.TOO_EARLY, step.key, previous.key, previous.delay)
+        elif step.expires is not None and step.delay >= step.expires:
+            yield Fault(Wrong.TOO_LATE, step.key, limit=step.expires)
+        elif step.patience and step.patience >= (room := self.lifetime(step) - step.delay) > timedelta(0):
+            yield Fault(Wrong.TOO_PATIENT, step.key, limit=room)
 
     def tuned(self, tuning: Tuning) -> Plan:
         """This plan as the merchant changed it; tuning with nothing is the identity."""
@@ -188,6 +236,8 @@ def _tuned_step(step: Step, tuning: StepTuning) -> Step:
         channels=step.channels if tuning.channels is None else tuning.channels,
         patience=step.patience if tuning.patience is None else tuning.patience,
         offer_id=step.offer_id if tuning.offer_id is None else tuning.offer_id,
+        unless=step.unless if tuning.unless is None else tuning.unless,
+        only_if=step.only_if if tuning.only_if is None else tuning.only_if,
     )
 
 
@@ -230,6 +280,9 @@ class Blueprint:
     priority: ClassVar[int] = 50
     holdout: ClassVar[float] = 0.0
     clicks_answer: ClassVar[bool] = False
+    #: What the names in `example` mean, for those who write copy: `{"total": _("What it all costs")}`,
+    #: one level deep with a dot ("items.title", "links.basket"). Strings, or lazily translated.
+    glossary: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -263,6 +316,14 @@ class Blueprint:
     def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
         """What to say, by message id. Asked once per chunk, right before sending."""
         return {run.message_id: Context() for run in runs}
+
+    def example(self) -> Context | None:
+        """All that `context` may ever give, with made-up values in the active language.
+
+        Merchants' copy is checked and previewed with it. None: nobody knows the names, so none is
+        refused.
+        """
+        return None
 
     def still_wanted(self, runs: Sequence[Run]) -> set[int]:
         """The message ids whose run still makes sense; the others end, unsent."""

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     HELD_OUT = "held_out"
     VOUCHER_TOO_SOON = "voucher_too_soon"
     CHANNEL_CLOSED = "channel_closed"  #: the provider is broken; the queue waits
+    PACED = "paced"  #: the sender takes so many a second; its turn comes
     REFUSED = "refused"  #: the provider refused this address or message for good
     # the decision itself
     EXPIRED = "expired"
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     REPLACED = "replaced"  #: contacts were merged, or a new run took over
     FLOW_OFF = "flow_off"
     STEP_REMOVED = "step_removed"
+    STAFF = "staff"  #: called off, or ended, by hand
     # sending
     VOUCHER_UNAVAILABLE = "voucher_unavailable"
     CONTEXT_ERROR = "context_error"

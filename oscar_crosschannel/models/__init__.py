@@ -12,6 +12,7 @@ from .flows import Copy, Flow, FlowStep
 from .inbox import InboxEvent, Watermark
 from .links import Click
 from .messages import Attempt, ChannelRest, DeliveryEvent, Message
+from .senders import Sender
 from .vouchers import VoucherBudget, VoucherGrant
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "FlowStep",
     "InboxEvent",
     "Message",
+    "Sender",
     "Suppression",
     "Topic",
     "VoucherBudget",

@@ -113,7 +113,12 @@ class ConsentEvent(AppendOnly):
         NONE = "none", _("none")
 
     contact = models.ForeignKey(
-        Contact, on_delete=models.DO_NOTHING, null=True, related_name="consent_events", db_constraint=False
+        Contact,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        related_name="consent_events",
+        db_constraint=False,
+        db_index=False,  # see the indexes below
     )
     point = models.ForeignKey(
         ContactPoint,
@@ -124,7 +129,7 @@ class ConsentEvent(AppendOnly):
     )
     channel = models.CharField(_("channel"), max_length=16)
     address_given = models.CharField(_("address as given"), max_length=254)
-    address = models.CharField(_("address"), max_length=254, db_index=True)
+    address = models.CharField(_("address"), max_length=254)
     #: key of the topic; empty: all that the words name (request, decline), or everything (revoke)
     topic = models.CharField(_("topic"), max_length=50, blank=True)
     action = models.CharField(_("action"), max_length=16, choices=Action.choices)
@@ -167,7 +172,10 @@ class ConsentEvent(AppendOnly):
     class Meta(AppendOnly.Meta):
         verbose_name = _("consent event")
         verbose_name_plural = _("consent events")
-        indexes = [models.Index(fields=["contact", "channel", "id"], name="cc_consent_event_contact")]
+        indexes = [
+            models.Index(fields=["contact", "channel", "id"], name="cc_consent_event_contact"),
+            models.Index(fields=["address"], name="cc_consent_event_address"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.channel} {self.topic}"
@@ -190,7 +198,8 @@ class ConsentEvent(AppendOnly):
 class Consent(models.Model):
     """A contact point's current answer for a topic; derived from the last event."""
 
-    point = models.ForeignKey(ContactPoint, on_delete=models.CASCADE, related_name="consents")
+    # the unique index begins with it
+    point = models.ForeignKey(ContactPoint, on_delete=models.CASCADE, related_name="consents", db_index=False)
     topic = models.CharField(_("topic"), max_length=50)
     answer = models.CharField(_("answer"), max_length=16, choices=[(a.value, a.value) for a in Answer])
     #: end of an implied grant, or of a pending request

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Right, Upper
 from django.utils.translation import gettext_lazy as _
+
+#: A phone number is found by so many digits at its end.
+LAST_DIGITS = 7
 
 
 class ChannelKey(models.TextChoices):
@@ -25,7 +29,7 @@ class Contact(models.Model):
     )
     #: keyed digest of the email that stands for a person without an account. Unique, so that two
     #: events at once make one contact; None once the person has an account.
-    guest_key = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    guest_key = models.CharField(max_length=64, null=True, editable=False)
     name = models.CharField(_("first name"), max_length=150, blank=True)
     language = models.CharField(_("language"), max_length=12, blank=True)
     #: IANA name chosen by the person; empty: derived from phone and address
@@ -47,6 +51,14 @@ class Contact(models.Model):
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
+        # not `unique=True`, which on PostgreSQL makes a second index, for LIKE
+        constraints = [models.UniqueConstraint(fields=["guest_key"], name="cc_contact_guest_key")]
+        # staff type a first name
+        indexes = [models.Index(Upper("name"), name="cc_contact_name")]
+        permissions = [
+            ("suppress_contact", _("Can put addresses on the suppression list")),
+            ("optout_contact", _("Can record that a person does not want to be written to")),
+        ]
 
     def __str__(self) -> str:
         return self.name or f"#{self.pk}"
@@ -55,12 +67,13 @@ class Contact(models.Model):
 class ContactPoint(models.Model):
     """One contact's normalised address on one channel."""
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="points")
+    # the unique index begins with it
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="points", db_index=False)
     channel = models.CharField(_("channel"), max_length=16)
-    #: E.164 for SMS; lower case for email
+    #: E.164 for SMS; lower case for email. Staff type its beginning.
     address = models.CharField(_("address"), max_length=254, db_index=True)
     #: keyed digest of (channel, address): suppressions and legal caps count by it
-    digest = models.CharField(max_length=64, db_index=True)
+    digest = models.CharField(max_length=64)
     #: the address the channel uses; at most one per contact and channel
     current = models.BooleanField(_("in use"), default=True)
     #: zones a phone number may be in, as IANA names
@@ -77,6 +90,13 @@ class ContactPoint(models.Model):
             models.UniqueConstraint(fields=["contact", "channel", "address"], name="cc_point_unique"),
             models.UniqueConstraint(
                 fields=["contact", "channel"], condition=models.Q(current=True), name="cc_point_one_current"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["digest"], name="cc_point_digest"),
+            # staff type a number without its country
+            models.Index(
+                Right("address", LAST_DIGITS), condition=models.Q(channel="sms"), name="cc_point_last_digits"
             ),
         ]
 
@@ -111,7 +131,9 @@ class Suppression(models.Model):
     class Meta:
         verbose_name = _("suppression")
         verbose_name_plural = _("suppressions")
-        constraints = [models.UniqueConstraint(fields=["channel", "digest"], name="cc_suppression_unique")]
+        # the digest first: the engine asks for those of many addresses, whatever their channel
+        constraints = [models.UniqueConstraint(fields=["digest", "channel"], name="cc_suppression_unique")]
+        permissions = [("lift_suppression", _("Can lift suppressions"))]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.digest[:8]}"

@@ -16,8 +16,10 @@ class Enrolment(models.Model):
         ACTIVE = 0, _("inside")
         ENDED = 1, _("ended")
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="enrolments")
-    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="enrolments")
+    # neither has an index of its own: one below begins with the contact, and of a flow's runs only
+    # the open ones are ever asked for
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="enrolments", db_index=False)
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="enrolments", db_index=False)
     key = models.CharField(max_length=160)
     state = models.SmallIntegerField(_("state"), choices=State.choices, default=State.ACTIVE)
     #: due times count from here
@@ -54,7 +56,10 @@ class Enrolment(models.Model):
                 fields=["id"], condition=models.Q(state=0, needs_next=True), name="cc_enrolment_needs_next"
             ),
             models.Index(fields=["contact", "flow", "state"], name="cc_enrolment_contact"),
+            # how many people are inside a flow
+            models.Index(fields=["flow"], condition=models.Q(state=0), name="cc_enrolment_inside"),
         ]
+        permissions = [("end_enrolment", _("Can end runs"))]
 
     def __str__(self) -> str:
         return f"{self.flow_id}:{self.key}"

@@ -33,6 +33,9 @@ class FlowStep(models.Model):
     #: channel keys in order of preference
     channels = models.JSONField(_("channels"), null=True, blank=True)
     patience = models.DurationField(_("patience for a better channel"), null=True, blank=True)
+    #: names of conditions; '' takes the declared one away
+    only_if = models.CharField(_("only if"), max_length=50, null=True, blank=True)
+    unless = models.CharField(_("not if"), max_length=50, null=True, blank=True)
     offer = models.ForeignKey(
         "offer.ConditionalOffer",
         on_delete=models.SET_NULL,
@@ -69,8 +72,9 @@ class Copy(models.Model):
     html = models.TextField(_("HTML"), null=True, blank=True)
 
     class Meta:
-        verbose_name = _("copy")
-        verbose_name_plural = _("copies")
+        verbose_name = _("words of a message")
+        verbose_name_plural = _("words of messages")
+        permissions = [("send_test", _("Can send test messages"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["flow", "step_key", "channel", "language", "variant"], name="cc_copy_unique"

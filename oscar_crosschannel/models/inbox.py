@@ -31,7 +31,13 @@ class InboxEvent(models.Model):
         indexes = [
             models.Index(
                 fields=["not_before", "id"], condition=models.Q(processed_at=None), name="cc_inbox_waiting"
-            )
+            ),
+            # what a person texted back; the page of a contact shows it
+            models.Index(
+                fields=["phone", "occurred_at"],
+                condition=models.Q(name="sms.received"),
+                name="cc_inbox_replies",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -39,7 +45,7 @@ class InboxEvent(models.Model):
 
 
 class Watermark(models.Model):
-    """Up to which instant a periodic search has looked."""
+    """An instant kept by name: up to which a search has looked, or when something was set up once."""
 
     name = models.SlugField(primary_key=True)
     at = models.DateTimeField()

@@ -16,7 +16,8 @@ class Click(models.Model):
         SUSPECT = "suspect", _("perhaps a scanner")
         BOT = "bot", _("a scanner")
 
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="clicks")
+    # the index below begins with it
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="clicks", db_index=False)
     link = models.PositiveSmallIntegerField(_("link"))
     at = models.DateTimeField(_("at"))
     verdict = models.CharField(_("made by"), max_length=8, choices=Verdict.choices)

@@ -24,11 +24,13 @@ class Lane(models.IntegerChoices):
 class Message(models.Model):
     """One thing we owe one contact. Unique by (contact, intent, leg): the database forbids saying it twice."""
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="messages")
+    # Every change of state writes each full index of this table anew, so there are few: one that is
+    # unique begins with the contact, and nothing looks for all messages of a flow.
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="messages", db_index=False)
     enrolment = models.ForeignKey(
         Enrolment, on_delete=models.CASCADE, null=True, blank=True, related_name="messages"
     )
-    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="messages")
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="messages", db_index=False)
     flow_version = models.PositiveIntegerField(default=1)
     step_key = models.CharField(_("step"), max_length=50)
     topic = models.CharField(_("topic"), max_length=50)
@@ -97,6 +99,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["attempted_at"], condition=Q(state=11), name="cc_message_unknown"),
         ]
+        permissions = [("cancel_message", _("Can call off messages"))]
 
     def __str__(self) -> str:
         return self.intent
@@ -110,7 +113,7 @@ class Attempt(models.Model):
     channel = models.CharField(_("channel"), max_length=16)
     number = models.PositiveSmallIntegerField(_("number"))
     provider = models.CharField(_("provider"), max_length=64, blank=True)
-    provider_id = models.CharField(_("provider's id"), max_length=255, blank=True, db_index=True)
+    provider_id = models.CharField(_("provider's id"), max_length=255, blank=True)
     status = models.SmallIntegerField(
         _("status"), choices=[(s.value, s.name.lower()) for s in Status], default=Status.INTENDED
     )
@@ -128,7 +131,9 @@ class Attempt(models.Model):
             # reconciliation looks for calls without an end
             models.Index(
                 fields=["status_at"], condition=Q(status__in=[0, 10, 20, 30]), name="cc_attempt_open"
-            )
+            ),
+            # not `db_index`, which on PostgreSQL makes a second one, for LIKE
+            models.Index(fields=["provider_id"], name="cc_attempt_provider_id"),
         ]
 
     def __str__(self) -> str:
@@ -142,7 +147,7 @@ class DeliveryEvent(models.Model):
     attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, null=True, related_name="events")
     provider = models.CharField(_("provider"), max_length=64)
     #: makes a doubled report change nothing
-    key = models.CharField(max_length=160, unique=True)
+    key = models.CharField(max_length=160)
     kind = models.CharField(_("report"), max_length=32)
     code = models.CharField(_("code"), max_length=32, blank=True)
     detail = models.TextField(_("detail"), blank=True)
@@ -151,6 +156,7 @@ class DeliveryEvent(models.Model):
     class Meta:
         verbose_name = _("delivery event")
         verbose_name_plural = _("delivery events")
+        constraints = [models.UniqueConstraint(fields=["key"], name="cc_delivery_event_unique")]
 
     def __str__(self) -> str:
         return self.kind

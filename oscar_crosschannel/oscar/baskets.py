@@ -10,12 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Max, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.utils.text import capfirst
 from oscar.core.loading import get_class, get_model
 from oscar.templatetags.currency_filters import currency as format_price
 
+from ..conf import settings
 from ..services import links
+from . import orders
 
 Applicator = get_class("offer.applicator", "Applicator")
 Basket = get_model("basket", "Basket")
@@ -25,12 +27,8 @@ Selector = get_class("partner.strategy", "Selector")
 #: A basket in one of these may still be bought. A payment page leaves it Frozen if nobody returns.
 LIVE = (Basket.OPEN, Basket.FROZEN)
 
-#: Lines that may still be bought, of products that anybody may see; a child is hidden with its parent.
-_SHOWN = (
-    Q(basket__status__in=LIVE)
-    & Q(product__is_public=True)
-    & (Q(product__parent=None) | Q(product__parent__is_public=True))
-)
+#: Lines of products that anybody may see; a child is hidden with its parent.
+_PUBLIC = Q(product__is_public=True) & (Q(product__parent=None) | Q(product__parent__is_public=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +101,7 @@ def follow_merges(people: Mapping[int, int | None]) -> dict[int, int]:
 def last_changes(basket_ids: Collection[int]) -> dict[int, datetime]:
     """When each basket that may still be bought, and shows something, was last changed."""
     return dict(
-        BasketLine.objects.filter(_SHOWN, basket_id__in=basket_ids)
+        BasketLine.objects.filter(_buyable(), _PUBLIC, basket_id__in=basket_ids)
         .order_by()
         .values_list("basket_id")
         .annotate(last=Max("date_updated"))
@@ -125,7 +123,7 @@ def load(basket_ids: Collection[int]) -> dict[int, Any]:
 def shown_lines(basket_ids: Collection[int]) -> Any:
     """The lines to speak of, in the order in which they were put in."""
     return (
-        BasketLine.objects.filter(_SHOWN, basket_id__in=basket_ids)
+        BasketLine.objects.filter(_buyable(), _PUBLIC, basket_id__in=basket_ids)
         .select_related(
             "basket__owner",
             "product__product_class",
@@ -140,6 +138,15 @@ def shown_lines(basket_ids: Collection[int]) -> Any:
 def describe(basket: Any) -> Content:
     """What a loaded basket holds, in the active language."""
     return Content(items=tuple(_item(line) for line in basket.all_lines()), currency=basket.currency)
+
+
+def _buyable() -> Q:
+    """Lines of baskets that may still be bought. Not every store opens a basket again whose order came to nothing."""
+    live = Q(basket__status__in=LIVE)
+    if not settings.NON_CONVERTING_STATUSES:
+        return live
+    came_to_nothing = orders.voided().filter(basket_id=OuterRef("basket_id"))
+    return live | Q(Exists(came_to_nothing), basket__status=Basket.SUBMITTED)
 
 
 def _priced(lines: Sequence[Any]) -> Any:

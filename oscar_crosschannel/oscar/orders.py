@@ -17,8 +17,13 @@ Order = get_model("order", "Order")
 
 
 def converting() -> Any:
-    """Orders that are a purchase: all but those whose payment was declined afterwards."""
+    """Orders that are a purchase, or may become one: all but those that came to nothing."""
     return Order.objects.exclude(status__in=settings.NON_CONVERTING_STATUSES)
+
+
+def voided() -> Any:
+    """Orders that came to nothing, such as those whose payment was declined."""
+    return Order.objects.filter(status__in=settings.NON_CONVERTING_STATUSES)
 
 
 def ordered(basket_ids: Collection[int]) -> set[int]:

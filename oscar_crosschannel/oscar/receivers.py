@@ -5,6 +5,7 @@ Connected by `connect()`, without a sender for Oscar's own signals: Oscar sends 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from django.utils import timezone
 from oscar.apps.basket.signals import basket_addition
 from oscar.apps.checkout.signals import post_checkout, pre_payment, start_checkout
 from oscar.apps.customer.signals import user_registered
-from oscar.apps.order.signals import order_placed
+from oscar.apps.order.signals import order_placed, order_status_changed
 from oscar.core.loading import get_model
 
 from ..conf import settings
@@ -93,18 +94,24 @@ def on_pre_payment(sender: Any, *, view: Any, **kwargs: Any) -> None:
 @safe("order_placed")
 def on_order_placed(sender: Any, *, order: Any, user: Any = None, **kwargs: Any) -> None:
     """An order: whatever a purchase makes pointless is taken back in the order's own request."""
-    if order.status in settings.NON_CONVERTING_STATUSES:
+    if not _came_to_nothing(order.status):
+        _bought(order, user)
+
+
+@safe("order_status_changed")
+def on_order_status_changed(
+    sender: Any, *, order: Any, old_status: str | None, new_status: str, **kwargs: Any
+) -> None:
+    """An order came to nothing, or was paid after all; every other change is the shop's own affair."""
+    if _came_to_nothing(old_status) == _came_to_nothing(new_status):
         return
-    now = timezone.now()
-    with transaction.atomic():
-        who = identity.of_order(order, user)
-        subjects = {"order": order.pk}
-        if order.basket_id:
-            # "restored" finds whose recovery link filled this basket
-            subjects |= {"basket": order.basket_id, "restored": order.basket_id}
-        inbox.publish(who.event("order.placed", f"order:{order.pk}", at=now, subjects=subjects), now=now)
-        recall.recall_purchased(user_id=who.user_id, email=who.email, phone=who.phone, now=now)
-        vouchers.strip_used(order)
+    if _came_to_nothing(new_status):
+        voided = identity.of_order(order).event(
+            "order.voided", _order_key(order), at=timezone.now(), subjects=_subjects(order)
+        )
+        _publish(replace(voided, data={**voided.data, "placed_at": order.date_placed.isoformat()}))
+    else:
+        _bought(order)
 
 
 @safe("post_checkout")
@@ -127,6 +134,7 @@ CONNECTIONS: tuple[tuple[Signal, Any, Any], ...] = (
     (user_registered, on_user_registered, None),
     (pre_payment, on_pre_payment, None),
     (order_placed, on_order_placed, None),
+    (order_status_changed, on_order_status_changed, None),
     (post_checkout, on_post_checkout, None),
 )
 
@@ -137,6 +145,30 @@ def connect() -> None:
         signal.connect(
             receiver, sender=sender, weak=False, dispatch_uid=f"oscar_crosschannel.{receiver.__name__}"
         )
+
+
+def _came_to_nothing(status: str | None) -> bool:
+    return status in settings.NON_CONVERTING_STATUSES
+
+
+def _bought(order: Any, user: Any = None) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        who = identity.of_order(order, user)
+        placed = who.event("order.placed", _order_key(order), at=now, subjects=_subjects(order))
+        inbox.publish(placed, now=now)
+        recall.recall_purchased(user_id=who.user_id, email=who.email, phone=who.phone, now=now)
+        vouchers.strip_used(order)
+
+
+def _order_key(order: Any) -> str:
+    return f"order:{order.pk}"
+
+
+def _subjects(order: Any) -> dict[str, int]:
+    """An order and its basket; "restored" finds whose recovery link filled that basket."""
+    basket = {"basket": order.basket_id, "restored": order.basket_id} if order.basket_id else {}
+    return {"order": order.pk, **basket}
 
 
 def _publish(*events: Event) -> None:

@@ -6,7 +6,7 @@ So a tick can be run at any instant, and a worker that was frozen notices how lo
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
 
 
 class Clock:
@@ -18,3 +18,8 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self._now + timedelta(seconds=monotonic() - self._started)
+
+    def wait_until(self, instant: datetime) -> None:
+        """Return when `instant` has come."""
+        while (left := (instant - self()).total_seconds()) > 0:
+            sleep(left)

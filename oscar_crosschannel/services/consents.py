@@ -208,11 +208,13 @@ def revoke(
     message_id: int | None = None,
     actor: str = "customer",
     cause: Suppression.Cause = Suppression.Cause.REVOKED,
+    received_at: datetime | None = None,
 ) -> bool:
     """Stop these topics, or everything (None), for everybody who uses this address on this channel.
 
     Everything also suppresses the address: for texts all of them, for email marketing. What is
     claimed is taken back in the same transaction. Returns False when nothing was left to stop.
+    `received_at`: when it was said, if somebody notes it later.
     """
     address = contacts.known_as(channel, address)
     people = contacts.lock([contact.pk for contact in contacts.find_by_address(channel, address)])
@@ -237,7 +239,7 @@ def revoke(
             message_id=message_id,
             actor=actor,
             brand=settings.BRAND,
-            received_at=now,
+            received_at=received_at or now,
             at=now,
         )
         changed = _withdraw(stop, points) or changed

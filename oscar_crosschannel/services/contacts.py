@@ -23,7 +23,7 @@ from ..conf import settings
 from ..core import phones
 from ..core.facts import EMAIL, SMS, Answer
 from ..core.rulings import Reason
-from ..models import Belonging, Consent, Contact, ContactPoint, Enrolment
+from ..models import Belonging, Consent, Contact, ContactPoint
 from . import enrolments, evidence, recall
 
 
@@ -162,9 +162,9 @@ def owner_of(kind: str, object_id: int) -> Contact | None:
 
 @transaction.atomic
 def merge(keep: Contact, gone: Contact, *, now: datetime) -> None:
-    """`gone` turns out to be `keep`. Ends the runs of `gone`; its messages and clicks stay with it.
+    """`gone` turns out to be `keep`, who goes on with its runs; what was sent to `gone` stays there, and counts.
 
-    Never widens a consent. Addresses that only `gone` has come along with their answers. For an
+    Never widens a consent, nor a cap. Addresses that only `gone` has come along with their answers. For an
     address of both, a revocation of either counts and a grant to `gone` does not.
     """
     if keep.pk == gone.pk:
@@ -174,7 +174,7 @@ def merge(keep: Contact, gone: Contact, *, now: datetime) -> None:
     if keep_row.merged_into or gone_row.merged_into:  # by somebody else, a moment ago
         merge(followed(keep_row), followed(gone_row), now=now)
         return
-    _end_runs(gone_row, now)
+    enrolments.carry_over(gone_row, keep_row, now=now)
     for channel in sorted(_merge_points(keep_row, gone_row, now)):
         recall.recall_contacts([keep_row.pk], reason=Reason.OPTED_OUT, now=now, channel=channel)
     Belonging.objects.filter(contact=gone_row).update(contact=keep_row)
@@ -282,17 +282,6 @@ def _is_relied_on(contact: Contact, channel: str) -> bool:
         point__current=True,
         answer__in=[Answer.GRANTED, Answer.PENDING],
     ).exists()
-
-
-def _end_runs(contact: Contact, now: datetime) -> None:
-    running = Enrolment.objects.select_for_update(of=("self",), no_key=True)
-    ids = (
-        running.filter(contact=contact, state=Enrolment.State.ACTIVE)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
-    enrolments.end(list(ids), reason=Reason.REPLACED, now=now)
-    recall.recall_contacts([contact.pk], reason=Reason.REPLACED, now=now)
 
 
 def _merge_points(keep: Contact, gone: Contact, now: datetime) -> set[str]:

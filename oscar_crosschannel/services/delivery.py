@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from .. import signals
 from ..channels.loading import channel
@@ -126,23 +126,22 @@ def alert_unknown_code(code: str) -> None:
     signals.alert.send_robust(sender=None, code="unknown_provider_code", detail=code)
 
 
+def overdue(now: datetime) -> QuerySet[Attempt]:
+    """Calls whose end the provider should have told by now, and can be asked about: of texts only."""
+    return Attempt.objects.filter(
+        Q(looked_up_at=None) | Q(looked_up_at__lt=now - settings.LOOK_UP_AFTER),
+        channel=SMS,
+        status__in=[Status.INTENDED, Status.QUEUED, Status.SENDING, Status.SENT],
+        status_at__lt=now - settings.LOOK_UP_AFTER,
+        started_at__gt=now - LOOK_BACK,
+    ).exclude(message__state__in=[State.PLANNED, State.CLAIMED, State.SENDING])
+
+
 def reconcile(*, clock: Callable[[], datetime], ends: datetime) -> None:
     """Ask providers about attempts without an end, until `ends`: each question may take its time-out."""
     now = clock()
-    # only SMS providers can be asked
-    overdue = list(
-        Attempt.objects.filter(
-            Q(looked_up_at=None) | Q(looked_up_at__lt=now - settings.LOOK_UP_AFTER),
-            channel=SMS,
-            status__in=[Status.INTENDED, Status.QUEUED, Status.SENDING, Status.SENT],
-            status_at__lt=now - settings.LOOK_UP_AFTER,
-            started_at__gt=now - LOOK_BACK,
-        )
-        .exclude(message__state__in=[State.PLANNED, State.CLAIMED, State.SENDING])
-        .select_related("message__point")
-        .order_by(F("looked_up_at").asc(nulls_first=True), "id")[:MOST_LOOK_UPS]
-    )
-    for attempt in overdue:
+    longest_unasked = overdue(now).order_by(F("looked_up_at").asc(nulls_first=True), "id")
+    for attempt in list(longest_unasked.select_related("message__point")[:MOST_LOOK_UPS]):
         if clock() >= ends:
             return
         _look_up(attempt, now)

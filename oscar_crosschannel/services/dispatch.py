@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.db import connection
 from django.utils.module_loading import import_string
@@ -25,7 +26,7 @@ from ..core.policies import DEFAULT_POLICIES, Policy
 from ..core.rulings import Reason
 from ..models import Message
 from ..models.messages import Lane
-from . import delivery, failures, intake, judging, resting
+from . import agenda, delivery, failures, intake, judging, pacing, resting
 from .clock import Clock
 from .handover import hand_over, is_poison
 from .judging import Claim
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 DEADLINE = 0.9
 #: Times that a claim whose row another worker happens to hold is tried again, and the pause.
 RETRIES, RETRY_PAUSE = 20, 0.01
+#: Messages handed over at once, whatever the settings say: a crash leaves that many in doubt.
+MOST_AT_ONCE = 50
 #: A tick ends after this time; the next one goes on.
 LONGEST_TICK = timedelta(minutes=2)
 
@@ -65,27 +68,49 @@ class _Tick:
     def __init__(self, now: datetime) -> None:
         self.clock = Clock(now)
         self.ends = now + LONGEST_TICK
+        #: until the next tick begins, this one stays for what waits for its turn at a sender
+        self.stays = now + min(LONGEST_TICK, timedelta(seconds=settings.TICK_SECONDS))
         self.report = Report()
         self.policies = policies()
-        self.plans: Plans = load_plans()
-        self.rests = resting.Rests({})
+        self.turns = pacing.Turns()
+
+    @cached_property
+    def plans(self) -> Plans:
+        """Read once, and only if there is something to do."""
+        return load_plans()
+
+    @cached_property
+    def rests(self) -> resting.Rests:
+        """Read when the first lane is worked: a report of this tick may have closed a channel."""
+        return resting.Rests.load()
 
     def run(self) -> Report:
-        with self._part("reap"), _polite():
-            reap(self.plans, now=self.clock())
+        todo = agenda.read(self.clock())
+        if todo.dead:
+            with self._part("reap"), _polite():
+                reap(self.plans, now=self.clock())
+        swept = True  # for all we know, if it fails
         with self._part("sweep"):
-            intake.sweep(now=self.clock())
-        with self._part("fold"):
-            self.report.folded = intake.fold(self.plans, clock=self.clock, pause=_polite)
-        with self._part("rests"):
-            self.rests = resting.Rests.load()  # now: a report may just have closed a channel
-        for lane in Lane:
-            with self._part(lane.name.lower()):
-                self.work(lane)
-        # last: a provider that does not answer questions must not keep anybody waiting
-        with self._part("reconcile"):
-            delivery.reconcile(clock=self.clock, ends=self.ends)
+            swept = intake.sweep(todo.swept, now=self.clock())
+        if todo.events or swept:
+            with self._part("fold"):
+                self.report.folded = intake.fold(self.plans, clock=self.clock, pause=_polite)
+        changed = todo.dead or self.report.folded
+        self._work_lanes(agenda.due_lanes(self.clock()) if changed else todo.lanes)
+        while (turn := agenda.next_turn(self.clock(), self.stays)) is not None:
+            self.clock.wait_until(turn)
+            self._work_lanes(agenda.due_lanes(self.clock()))
+        if todo.overdue:
+            # last: a provider that does not answer questions must not keep anybody waiting
+            with self._part("reconcile"):
+                delivery.reconcile(clock=self.clock, ends=self.ends)
         return self.report
+
+    def _work_lanes(self, lanes: Sequence[int]) -> None:
+        self.turns = pacing.Turns()
+        for lane in lanes:
+            with self._part(Lane(lane).name.lower()):
+                self.work(lane)
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:
@@ -113,14 +138,15 @@ class _Tick:
         left = list(batch.claims)
         for _ in range(RETRIES):
             missed: list[Claim] = []
-            spared: list[Claim] = []
-            for chunk in _chunks(left):
-                if self._may_send(chunk[0].channel, deadline):
-                    self._work_higher(lane)
-                    missed += self._deliver_chunk(chunk, batch, deadline)
+            spared: list[Result] = []
+            for chunk in self._chunks(left):
+                if not self._may_send(chunk[0].channel, deadline):
+                    spared += [Result(claim, None, None) for claim in chunk]
+                elif turns := self._later_turns(chunk, lane):
+                    spared += [Result(claim, None, turn) for claim, turn in zip(chunk, turns, strict=True)]
                 else:
-                    spared += chunk
-            self._record([Result(claim, None, None) for claim in spared], batch)
+                    missed += self._deliver_chunk(chunk, batch, deadline)
+            self._record(spared, batch)
             left = _still_claimed(missed, batch)
             if not left:
                 return
@@ -128,7 +154,16 @@ class _Tick:
 
     def _may_send(self, key: str, deadline: datetime) -> bool:
         now = self.clock()
-        return now < deadline and key not in self.rests.closed(now)
+        return now < deadline and self.rests.lets_through(key, now)
+
+    def _later_turns(self, chunk: Sequence[Claim], lane: int) -> list[datetime]:
+        """When the messages of a chunk will have their turn; nothing, if they may go now. Higher lanes go first."""
+        pace = channel(chunk[0].channel).pace()
+        if pace is None or self.turns.free(pace, self.clock()):
+            self._work_higher(lane)
+        if pace is None or self.turns.take(pace, len(chunk), now=self.clock()):
+            return []
+        return [self.turns.put_off(pace, lane) for _ in chunk]
 
     def _deliver_chunk(self, chunk: Sequence[Claim], batch: judging.Batch, deadline: datetime) -> list[Claim]:
         """Send one chunk; returns the claims that could not be handed over just now."""
@@ -170,9 +205,26 @@ class _Tick:
                     self._record([result], batch)
 
     def _work_higher(self, lane: int) -> None:
-        for higher in Lane.values:
-            if higher < lane and _is_due(higher, self.clock()):
-                self.work(higher)
+        for higher in agenda.due_lanes(self.clock(), above=lane):
+            if Lane(higher).name.lower() not in self.report.failed:
+                with self._part(Lane(higher).name.lower()):
+                    self.work(higher)
+
+    def _chunks(self, claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
+        """Groups of one channel, about one second of sending each; one message while a channel is on trial.
+
+        What a dead worker had in its hands goes last and alone, so that what killed it harms no other.
+        """
+        fresh = [claim for claim in claims if not claim.message.returns]
+        for key in sorted({claim.channel for claim in fresh}):
+            mine = [claim for claim in fresh if claim.channel == key]
+            while mine:
+                size = 1 if self.rests.on_trial(key) else _chunk_size(key)
+                yield mine[:size]
+                mine = mine[size:]
+        for claim in claims:
+            if claim.message.returns:
+                yield [claim]
 
     def _learn(self, results: Sequence[Result]) -> None:
         """What outcomes say beyond their message: about the address, and about the channel."""
@@ -211,20 +263,11 @@ def policies() -> tuple[Policy, ...]:
     return (*DEFAULT_POLICIES, *own)
 
 
-def _chunks(claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
-    """Groups of one channel, about one second of sending each.
-
-    What a dead worker had in its hands goes last and alone, so that what killed it harms no other.
-    """
-    fresh = [claim for claim in claims if not claim.message.returns]
-    for key in sorted({claim.channel for claim in fresh}):
-        mine = [claim for claim in fresh if claim.channel == key]
-        size = int(min(max(channel(key).rate(), 1), 50, settings.CHUNK))
-        for start in range(0, len(mine), size):
-            yield mine[start : start + size]
-    for claim in claims:
-        if claim.message.returns:
-            yield [claim]
+def _chunk_size(key: str) -> int:
+    """About one second of sending."""
+    pace = channel(key).pace()
+    fast = pace.per_second if pace else MOST_AT_ONCE
+    return int(min(max(fast, 1), MOST_AT_ONCE, settings.CHUNK))
 
 
 def _still_claimed(missed: Sequence[Claim], batch: judging.Batch) -> list[Claim]:
@@ -236,10 +279,6 @@ def _still_claimed(missed: Sequence[Claim], batch: judging.Batch) -> list[Claim]
         ).values_list("id", flat=True)
     )
     return [claim for claim in missed if claim.message.pk in held]
-
-
-def _is_due(lane: int, now: datetime) -> bool:
-    return Message.objects.filter(lane=lane, state=State.PLANNED, due_at__lte=now).exists()
 
 
 @contextmanager

@@ -104,6 +104,25 @@ def end(enrolment_ids: Collection[int], *, reason: Reason, now: datetime, at: da
     recall.cancel(Message.objects.filter(enrolment_id__in=enrolment_ids), reason=reason, now=now)
 
 
+def carry_over(gone: Contact, keep: Contact, *, now: datetime) -> None:
+    """`gone` turned out to be `keep`, who goes on with the runs of `gone` where they stood.
+
+    Where `keep` is inside the same flow, or was with the same key, the run of `gone` ends.
+    """
+    theirs, mine = Enrolment.objects.filter(contact=gone), Enrolment.objects.filter(contact=keep)
+    twin = Exists(mine.filter(flow=OuterRef("flow"), key=OuterRef("key")))
+    inside = Exists(mine.filter(flow=OuterRef("flow"), state=Enrolment.State.ACTIVE, one_run=True))
+    running = theirs.filter(state=Enrolment.State.ACTIVE)
+    lock(running.values_list("id", flat=True))
+    end(list(running.filter(twin | inside).values_list("id", flat=True)), reason=Reason.REPLACED, now=now)
+    theirs.exclude(twin).update(contact=keep)
+    owed = Message.objects.filter(contact=gone, state__in=RECALLABLE)
+    said = Message.objects.filter(contact=keep, intent=OuterRef("intent"), leg=OuterRef("leg"))
+    flag_needs_next(owed.filter(Exists(said), enrolment__isnull=False).values_list("enrolment_id", flat=True))
+    recall.cancel(owed.filter(Exists(said)), reason=Reason.DUPLICATE, now=now)
+    recall.replan(owed, contact=keep)
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """An enrolment whose message of `step_key` was resolved; None: it has just begun."""
@@ -146,13 +165,15 @@ def lock(enrolment_ids: Iterable[int]) -> dict[int, Enrolment]:
     return {enrolment.pk: enrolment for enrolment in running.order_by("id")}
 
 
+def standing() -> QuerySet[Enrolment]:
+    """Open runs whose message was resolved by somebody who could not schedule the next."""
+    return Enrolment.objects.filter(~Exists(_OWED), state=Enrolment.State.ACTIVE, needs_next=True)
+
+
 def needing_next(limit: int) -> list[Enrolment]:
-    """Open runs whose message was resolved by somebody who could not schedule the next. Locked."""
-    return list(
-        Enrolment.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-        .filter(~Exists(_OWED), state=Enrolment.State.ACTIVE, needs_next=True)
-        .order_by("id")[:limit]
-    )
+    """The runs that stand still, locked."""
+    free = standing().select_for_update(of=("self",), no_key=True, skip_locked=True)
+    return list(free.order_by("id")[:limit])
 
 
 def flag_needs_next(enrolment_ids: Iterable[int]) -> None:

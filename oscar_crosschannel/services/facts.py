@@ -1,4 +1,4 @@
-"""Reading rows into what policies may know: four statements for a batch, whatever its size."""
+"""Reading rows into what policies may know: five statements for a batch, whatever its size."""
 
 from __future__ import annotations
 
@@ -96,8 +96,10 @@ def _messages(
 ) -> tuple[dict[int, list[Sent]], dict[str, list[tuple[int, Sent]]], dict[int, list[Reserved]]]:
     longest = max([*(cap.window for cap in caps), settings.VOUCHER_GAP])
     since = now - longest
+    # what they got under another contact, before it was known who they are
+    merged = dict(Contact.objects.filter(merged_into__in=people).values_list("pk", "merged_into_id"))
     messages = Message.objects.filter(
-        Q(contact_id__in=people, attempted_at__gt=since)
+        Q(contact_id__in=[*people, *merged], attempted_at__gt=since)
         | Q(address_digest__in=digests, attempted_at__gt=since)
         | Q(contact_id__in=people, state=State.PLANNED, due_at__lte=now + RESERVATION)
     ).only(
@@ -114,8 +116,9 @@ def _messages(
                 reserved[message.contact_id].append(_reserved(message, plans))
             continue
         value = _sent(message)
-        sent[message.contact_id].append(value)
-        sent_to[message.address_digest].append((message.contact_id, value))
+        person = merged.get(message.contact_id) or message.contact_id
+        sent[person].append(value)
+        sent_to[message.address_digest].append((person, value))
     return sent, sent_to, reserved
 
 

@@ -8,18 +8,20 @@ what came after it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 
 from ..conf import shop
 from ..core.events import Event
 from ..core.facts import EMAIL, SMS
 from ..core.rulings import Reason
 from ..models import Contact, InboxEvent, Watermark
-from . import clicks, consents, contacts, delivery, enrolments, failures, inbox
+from . import clicks, consents, contacts, delivery, enrolments, failures, inbox, resumption
 from .plans import Plans
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,8 @@ OVERLAP = timedelta(minutes=2)
 #: How far the first sweep of all looks back; older baskets could not be written to any more.
 FIRST_LOOK = timedelta(hours=48)
 SWEEP_BATCH = 200
+#: Name of the watermark.
+SWEEP = "sweep"
 
 Handler = Callable[..., None]
 HANDLERS: dict[str, Handler] = {
@@ -39,22 +43,32 @@ HANDLERS: dict[str, Handler] = {
     "email.tracking": delivery.fold_email_event,
 }
 
+#: An order came to nothing. `data["placed_at"]`: when it was placed (ISO, with a zone).
+ORDER_VOIDED = "order.voided"
+
 #: Why an event ends runs, in words a merchant knows.
 STOP_REASONS = {"order.placed": Reason.PURCHASED}
 
 
-def sweep(*, now: datetime) -> None:
-    """Search the shop for what nobody signalled."""
-    mark, _ = Watermark.objects.get_or_create(name="sweep", defaults={"at": now - FIRST_LOOK})
-    batch: list[Event] = []
-    for event in shop().sweep(min(mark.at, now) - OVERLAP, now):
-        batch.append(event)
-        if len(batch) == SWEEP_BATCH:
-            inbox.publish(*batch, now=now)
-            batch = []
-    if batch:
+def begin_sweeping(now: datetime) -> None:
+    """Leave a mark where the first sweep of all begins."""
+    Watermark.objects.get_or_create(name=SWEEP, defaults={"at": now - FIRST_LOOK})
+
+
+def sweep(since: datetime, *, now: datetime) -> bool:
+    """Search the shop for what nobody signalled since the last sweep; whether there was anything."""
+    found = False
+    events = iter(shop().sweep(min(since, now) - OVERLAP, now))
+    while batch := list(islice(events, SWEEP_BATCH)):
         inbox.publish(*batch, now=now)
-    Watermark.objects.filter(name="sweep", at__lt=now).update(at=now)
+        found = True
+    Watermark.objects.filter(name=SWEEP, at__lt=now).update(at=now)
+    return found
+
+
+def waiting(now: datetime) -> QuerySet[InboxEvent]:
+    """What is to be worked off."""
+    return InboxEvent.objects.filter(processed_at=None, not_before__lte=now)
 
 
 def fold(
@@ -75,8 +89,8 @@ def _fold_next(plans: Plans, now: datetime) -> bool:
     try:
         with transaction.atomic():
             row = (
-                InboxEvent.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
-                .filter(processed_at=None, not_before__lte=now)
+                waiting(now)
+                .select_for_update(skip_locked=True, of=("self",), no_key=True)
                 .order_by("not_before", "id")
                 .first()
             )
@@ -109,37 +123,46 @@ def _handle(event: Event, plans: Plans, now: datetime) -> str:
         handler(event, plans, now=now)
         return ""
     # everybody it may touch, locked in one order before anything is written
-    people = _known(event)
-    contacts.lock(people)
-    contact = _whose(event, now)
+    owners = _owners(event)
+    people = {contact.pk for contact in [*owners, *_named(event)]}
+    locked = {contact.pk: contact for contact in contacts.lock(people)}
+    contact = _whose(event, [locked[owner.pk] for owner in owners], now)
     if contact is not None:
         people.add(contact.pk)
         for answer in event.answers:
             consents.take_answer(
                 contact, answer, signed_in=event.user_id is not None, at=event.occurred_at, now=now
             )
+    if event.name == ORDER_VOIDED:
+        since = datetime.fromisoformat(event.data["placed_at"])
+        resumption.resume(people, plans, since=since, at=event.occurred_at)
     _stop(event, people, plans, now)
     return _start(event, contact, plans, now) if contact is not None else ""
 
 
-def _known(event: Event) -> set[int]:
-    """Ids of the contacts that an event names in any way.
+def _owners(event: Event) -> list[Contact]:
+    """The contacts that the shop's rows behind an event belong to."""
+    found = [contacts.owner_of(kind, object_id) for kind, object_id in event.subjects.items()]
+    return [contact for contact in found if contact is not None]
+
+
+def _named(event: Event) -> list[Contact]:
+    """The contacts that an event names by account or address.
 
     A phone only ever stops: it never says who somebody is, merges or grants.
     """
-    found = [contacts.owner_of(kind, object_id) for kind, object_id in event.subjects.items()]
-    if event.user_id is not None:
-        found += Contact.objects.filter(user_id=event.user_id)
+    found = list(Contact.objects.filter(user_id=event.user_id)) if event.user_id is not None else []
     for channel, address in ((EMAIL, event.email), (SMS, event.phone)):
         if address:
             found += contacts.find_by_address(channel, address)
-    return {contact.pk for contact in found if contact is not None}
+    return found
 
 
-def _whose(event: Event, now: datetime) -> Contact | None:
+def _whose(event: Event, owners: Sequence[Contact], now: datetime) -> Contact | None:
     """The contact an event is about, with what the event tells of them."""
     if event.user_id is None and not event.email:
-        return _owner(event)
+        # a merge may have come before the lock
+        return contacts.followed(owners[0]) if owners else None
     details = {key: event.data.get(key, "") for key in ("name", "language", "country", "region")}
     contact = contacts.identify(user_id=event.user_id, email=event.email, now=now, **details)
     if contact is None:
@@ -151,13 +174,6 @@ def _whose(event: Event, now: datetime) -> Contact | None:
         for kind, object_id in event.subjects.items():
             contacts.remember(kind, object_id, contact)
     return contact
-
-
-def _owner(event: Event) -> Contact | None:
-    for kind, object_id in event.subjects.items():
-        if (contact := contacts.owner_of(kind, object_id)) is not None:
-            return contact
-    return None
 
 
 def _stop(event: Event, people: set[int], plans: Plans, now: datetime) -> None:

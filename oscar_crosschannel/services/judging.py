@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from ..conf import settings
 from ..core.decision import Decision, Drop, Send, Wait, decide_together
@@ -24,7 +25,7 @@ from ..core.plan import Step
 from ..core.policies import DEFAULT_POLICIES, Policy, as_sent
 from ..core.rulings import Reason
 from ..core.timing import GUARD, spread, westernmost
-from ..models import Enrolment, Message
+from ..models import Contact, ContactPoint, Enrolment, Message
 from ..models.messages import Lane
 from . import conditions, enrolments, facts, failures, rows, vouchers
 from .plans import PlannedFlow, Plans
@@ -85,7 +86,7 @@ def judge(
     """Judge up to a batch of due messages of one lane."""
     token = uuid4()
     with transaction.atomic():
-        messages = _due(lane, now)
+        messages = _undisputed(_locked(lane, now))
         if not messages:
             return Batch(token, 0, ())
         verdicts, known = _verdicts(messages, plans, policies, now=now, closed=closed)
@@ -102,7 +103,12 @@ def judge(
     return Batch(token, len(messages), tuple(claims))
 
 
-def _due(lane: int, now: datetime) -> list[Message]:
+def due(lane: int, now: datetime) -> QuerySet[Message]:
+    """What waits to be judged."""
+    return Message.objects.filter(lane=lane, state=State.PLANNED, due_at__lte=now)
+
+
+def _locked(lane: int, now: datetime) -> list[Message]:
     """Due messages, locked together with their contacts.
 
     Both tables must be locked: PostgreSQL re-checks only locked rows, and without the contact's
@@ -110,11 +116,29 @@ def _due(lane: int, now: datetime) -> list[Message]:
     """
     limit = settings.JUDGE_BATCH_CAMPAIGN if lane == Lane.CAMPAIGN else settings.JUDGE_BATCH
     return list(
-        Message.objects.select_related("contact", "enrolment")
+        due(lane, now)
+        .select_related("contact", "enrolment")
         .select_for_update(skip_locked=True, of=("self", "contact"), no_key=True)
-        .filter(lane=lane, state=State.PLANNED, due_at__lte=now)
         .order_by("due_at", "id")[:limit]
     )
+
+
+def _undisputed(messages: Sequence[Message]) -> list[Message]:
+    """Leave out whose address another worker may be judging for somebody else: legal caps count by address.
+
+    The lock of an address is that of the first contact who ever used it. What is left out stays due.
+    """
+    people = {message.contact_id for message in messages}
+    users = ContactPoint.objects.filter(digest=OuterRef("digest")).order_by("contact_id")
+    mine = ContactPoint.objects.filter(contact_id__in=people, current=True)
+    first_users = list(mine.values_list("contact_id", Subquery(users.values("contact_id")[:1])))
+    others = {first for _, first in first_users} - people
+    if not others:
+        return list(messages)
+    free = Contact.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    held = {*people, *free.filter(pk__in=others).order_by("pk").values_list("pk", flat=True)}
+    disputed = {contact_id for contact_id, first in first_users if first not in held}
+    return [message for message in messages if message.contact_id not in disputed]
 
 
 def _verdicts(
@@ -137,7 +161,7 @@ def _verdicts(
         elif not planned.plan.enabled:
             verdicts[message.pk] = Drop(Reason.FLOW_OFF, ())
         else:
-            candidates[message.contact_id].append(_candidate(message, step, message.pk not in unmet))
+            candidates[message.contact_id].append(candidate_of(message, step, message.pk not in unmet))
     sent: dict[str, list[Sent]] = defaultdict(list)
     for contact_id, group in candidates.items():
         informed = _informed(known[contact_id], sent)
@@ -165,7 +189,8 @@ def _decide(group: Sequence[Candidate], known: Facts, policies: Sequence[Policy]
         return {each.id: Wait(known.now + AGAIN, "", Reason.CONTEXT_ERROR, ()) for each in group}
 
 
-def _candidate(message: Message, step: Step, condition_met: bool) -> Candidate:
+def candidate_of(message: Message, step: Step, condition_met: bool) -> Candidate:
+    """What policies get to know of a message; `enrolment` should be loaded with it."""
     run = message.enrolment
     return Candidate(
         id=message.pk,

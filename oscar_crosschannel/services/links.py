@@ -20,6 +20,18 @@ def unsubscribe_url(message_id: int) -> str:
     return absolute(reverse("oscar_crosschannel:unsubscribe", args=[_token(tokens.UNSUBSCRIBE, message_id)]))
 
 
+def inert_click_url(message_id: int, link: int, *, key: bytes) -> str:
+    """As `click_url`, but signed with a key that nothing here accepts: for examples."""
+    token = tokens.make(tokens.CLICK, message_id, link, keys=[key])
+    return absolute(reverse("oscar_crosschannel:click", args=[token]))
+
+
+def inert_unsubscribe_url(message_id: int, *, key: bytes) -> str:
+    """As `unsubscribe_url`, but signed with a key that nothing here accepts: for examples."""
+    token = tokens.make(tokens.UNSUBSCRIBE, message_id, keys=[key])
+    return absolute(reverse("oscar_crosschannel:unsubscribe", args=[token]))
+
+
 def recover_path(message_id: int) -> str:
     """Path of the page that restores the basket a message is about."""
     return reverse("oscar_crosschannel:recover", args=[_token(tokens.RECOVER, message_id)])

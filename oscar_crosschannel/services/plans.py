@@ -66,14 +66,15 @@ def _planned(blueprint: Blueprint, row: Flow, purposes: dict[str, str]) -> Plann
     plan = blueprint.plan()
     return PlannedFlow(
         flow_id=row.pk,
-        plan=plan.tuned(_tuning(row)),
+        plan=plan.tuned(tuning_of(row)),
         blueprint=blueprint,
         # a topic nobody defined gets the strictest purpose
         purpose=Purpose(purposes.get(plan.topic, Purpose.MARKETING)),
     )
 
 
-def _tuning(row: Flow) -> Tuning:
+def tuning_of(row: Flow) -> Tuning:
+    """What the merchant changed about a flow; reads `row.steps`, which lists prefetch."""
     return Tuning(
         version=row.version,
         enabled=row.enabled,
@@ -84,6 +85,8 @@ def _tuning(row: Flow) -> Tuning:
                 channels=tuple(step.channels) if step.channels is not None else None,
                 patience=step.patience,
                 offer_id=step.offer_id,
+                unless=step.unless,
+                only_if=step.only_if,
                 removed=step.removed_at is not None,
             )
             for step in row.steps.all()

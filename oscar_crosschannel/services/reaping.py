@@ -25,10 +25,15 @@ def reap(plans: Plans, *, now: datetime) -> None:
     _go_on(plans, now)
 
 
+def expired(now: datetime) -> QuerySet[Message]:
+    """What a worker holds for longer than it may."""
+    return Message.objects.filter(state__in=[State.CLAIMED, State.SENDING], lease_until__lt=now)
+
+
 def _return_claims(now: datetime) -> None:
     """The provider was certainly not called: they are simply due again."""
     with transaction.atomic():
-        Message.objects.filter(id__in=_locked(_expired(State.CLAIMED, now))).update(
+        Message.objects.filter(id__in=_locked(expired(now).filter(state=State.CLAIMED))).update(
             state=State.PLANNED,
             token=None,
             lease_until=None,
@@ -40,11 +45,12 @@ def _return_claims(now: datetime) -> None:
 def _doubt_sends(now: datetime) -> None:
     """The provider may have been called: never sent again by itself, kept for reconciliation."""
     with transaction.atomic():
-        runs = dict(_expired(State.SENDING, now).values_list("id", "enrolment_id")[:MOST])
+        sending = expired(now).filter(state=State.SENDING)
+        runs = dict(sending.values_list("id", "enrolment_id")[:MOST])
         # enrolments before messages, in the order of a frozen worker that comes back and records
         free = {None, *_locked(Enrolment.objects.filter(id__in=runs.values()))}
         suspects = [pk for pk, run in runs.items() if run in free]
-        doubted = _locked(_expired(State.SENDING, now).filter(id__in=suspects))
+        doubted = _locked(sending.filter(id__in=suspects))
         Message.objects.filter(id__in=doubted).update(
             state=State.UNKNOWN, reason=Reason.NO_ANSWER, resolved_at=now, lease_until=None
         )
@@ -57,10 +63,6 @@ def _go_on(plans: Plans, now: datetime) -> None:
         enrolments.advance(
             [enrolments.Resolved(run, run.step_key, plans.get(run.flow_id)) for run in waiting], now=now
         )
-
-
-def _expired(state: State, now: datetime) -> QuerySet[Message]:
-    return Message.objects.filter(state=state, lease_until__lt=now)
 
 
 def _locked(found: QuerySet[Message] | QuerySet[Enrolment]) -> list[int]:

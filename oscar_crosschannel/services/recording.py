@@ -34,7 +34,8 @@ class Result:
 
     claim: Claim
     attempt: UUID | None
-    outcome: Receipt | ChannelError | Reason | None  #: None: given back, it was too late to call
+    #: None: given back, it was too late to call; an instant: put off until then, others had their turn
+    outcome: Receipt | ChannelError | Reason | datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ def _told(result: Result, now: datetime) -> _Verdict:
             return _retry(message, wish, now)
         case Refused() as refusal:
             return _refused(result.claim, refusal, now)
+        case datetime() as turn:
+            return _Verdict(State.PLANNED, Reason.PACED, min(turn, message.expires_at), keeps_call=False)
         case Reason() as reason:
             return _Verdict(_STATE_OF.get(reason, State.DROPPED), reason)
         case _:

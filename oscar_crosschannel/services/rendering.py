@@ -1,31 +1,37 @@
 """Words: the merchant's copy if there is a row, else the file that ships with the flow.
 
-Copy in rows is rendered by an engine that knows no loader, no tag library and no object: the
-context holds plain values only.
+Copy in rows is rendered in a language of its own (`copy_language`), which reaches no object, and put
+into the frame of every email, so that no footer is ever forgotten.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings as django_settings
 from django.db.models import Q
-from django.template import Context as TemplateContext, Engine, TemplateDoesNotExist
-from django.template.base import Template
+from django.template import Context as TemplateContext, TemplateDoesNotExist
 from django.template.loader import get_template
 from django.utils import timezone, translation
+from django.utils.safestring import mark_safe
 
 from ..core.facts import EMAIL
 from ..models import Copy
+from . import copy_language
 
 #: File of each part, by channel.
 FILES: Mapping[str, Mapping[str, str]] = {
     EMAIL: {"subject": "subject.txt", "text": "email.txt", "html": "email.html"},
 }
+
+_MESSAGES = "oscar_crosschannel/messages"
+_DOCUMENT = re.compile(r"\s*(<!--.*?-->\s*)*<(!doctype|html)\b", re.IGNORECASE | re.DOTALL)
+_STYLES = re.compile(r"\s*(?:<style\b.*?</style>\s*)*", re.IGNORECASE | re.DOTALL)
+_ROW = re.compile(r"<tr\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +76,13 @@ def render(
 
 
 def _part(key: CopyKey, copy: Copy | None, part: str, context: Mapping[str, Any]) -> str:
-    html = part == "html"
     words = getattr(copy, part) if copy is not None else None
     if words is not None:
-        return _from_row(words).render(TemplateContext(dict(context), autoescape=html))
-    name = FILES.get(key.channel, {}).get(part, f"{key.channel}.txt")
+        own = copy_language.render(words, context, html=part == "html")
+        return _framed(own, part, context) if key.channel == EMAIL else own
+    html = part == "html"
     try:
-        template = get_template(f"oscar_crosschannel/messages/{key.flow_key}/{key.step_key}/{name}")
+        template = get_template(file_of(key, part))
     except TemplateDoesNotExist:
         if html:
             return ""
@@ -86,6 +92,36 @@ def _part(key: CopyKey, copy: Copy | None, part: str, context: Mapping[str, Any]
     return rendered if html else rendered.strip()
 
 
-@lru_cache(maxsize=512)
-def _from_row(words: str) -> Template:
-    return Engine(debug=False, libraries={}, builtins=[]).from_string(words)
+def file_of(key: CopyKey, part: str) -> str:
+    """Name of the template that has the words of a part when no row does."""
+    return f"{_MESSAGES}/{key.flow_key}/{key.step_key}/{FILES.get(key.channel, {}).get(part, f'{key.channel}.txt')}"
+
+
+def has_file(key: CopyKey, part: str) -> bool:
+    """Whether words for this part come with the flow."""
+    try:
+        get_template(file_of(key, part))
+    except TemplateDoesNotExist:
+        return False
+    return True
+
+
+def _framed(words: str, part: str, context: Mapping[str, Any]) -> str:
+    """A merchant's body of an email with what no email may lack; a whole HTML document stands for itself."""
+    if part == "html" and words.strip() and not _DOCUMENT.match(words):
+        styles = _STYLES.match(words)
+        begins = styles.end() if styles else 0
+        frame = get_template(f"{_MESSAGES}/own_words.html")
+        told = {
+            "own_styles": mark_safe(words[:begins]),
+            "body": mark_safe(words[begins:]),
+            "rows": bool(_ROW.match(words, begins)),
+        }
+        return str(frame.render({**context, **told}))
+    way_out = context.get("unsubscribe_url")
+    if part == "text" and words.strip() and way_out and way_out not in words:
+        foot = get_template(f"{_MESSAGES}/own_words.txt")
+        return str(
+            foot.render({**context, "body": mark_safe(words.rstrip()), "unsubscribe_url": mark_safe(way_out)})
+        )
+    return words

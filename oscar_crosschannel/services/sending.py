@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings as django_settings
 
 from ..channels.loading import channel
-from ..conf import settings
-from ..core.facts import EMAIL, SMS, Purpose
+from ..core.facts import SMS, Purpose
 from ..core.outbound import (
     ChannelError,
     Content,
@@ -23,48 +22,59 @@ from ..core.outbound import (
 )
 from ..core.rulings import Reason
 from ..models import Copy
-from . import failures, links, rendering
+from . import composing, failures, links, pacing, rendering
 from .clock import Clock
 from .handover import Handed
 from .recording import Result
 
 logger = logging.getLogger(__name__)
 
-#: Purposes whose messages a person can stop; the others follow from what they did.
-STOPPABLE = frozenset({Purpose.MARKETING, Purpose.REQUESTED})
-
 
 def send(handed: Sequence[Handed], *, clock: Clock, deadline: datetime) -> Iterator[Result]:
     """One result per handed message. Past the deadline, or once the sender is broken, the rest is given back.
 
+    All are of one channel, and turns at its sender were taken for one unit each.
     The deadline is asked before each call: a worker that was frozen beyond it must not send
     what another may already have taken over, and people may not be disturbed at any hour.
     """
     keys = [_copy_key(item) for item in handed]
     copies = rendering.load_copies(keys)
+    contents = [_compose(item, key, copies.get(key)) for item, key in zip(handed, keys, strict=True)]
+    pauses = _pauses(handed, contents)
+    turn: datetime | None = None
     broken = False
-    for item, key in zip(handed, keys, strict=True):
-        content = _compose(item, key, copies.get(key))
+    for item, content, pause in zip(handed, contents, pauses, strict=True):
         if not isinstance(content, Content):
             yield Result(item.claim, item.attempt, content)
             continue
+        if turn is not None:
+            clock.wait_until(turn)
         now = clock()
         if broken or now >= deadline or now > item.claim.call_until:
             yield Result(item.claim, item.attempt, None)
             continue
         outcome = _call(item, content, now)
         broken = isinstance(outcome, SenderBroken)
+        turn = now + pause if pause else None
         yield Result(item.claim, item.attempt, outcome)
+
+
+def _pauses(handed: Sequence[Handed], contents: Sequence[Content | ChannelError | Reason]) -> list[timedelta]:
+    """How long the sender must rest after each call: not at all, unless it may send only so fast."""
+    target = channel(handed[0].claim.channel) if handed else None
+    pace = target.pace() if target else None
+    if target is None or pace is None:
+        return [timedelta(0)] * len(handed)
+    units = [target.units(content) if isinstance(content, Content) else 0 for content in contents]
+    pacing.take_more(pace, sum(units) - len(units))  # known only now that it is rendered
+    return [pacing.span(pace, each) for each in units]
 
 
 def _compose(item: Handed, key: rendering.CopyKey, copy: Copy | None) -> Content | ChannelError | Reason:
     claim = item.claim
-    target = channel(claim.channel)
     try:
-        context = words_context(item)
-        words = rendering.render(key, copy, target.parts, context, zone=claim.zone)
-        words["unsubscribe_url"] = context["unsubscribe_url"]
-        return target.compose(words, purpose=Purpose(claim.message.purpose), language=key.language)
+        purpose = Purpose(claim.message.purpose)
+        return composing.compose(key, copy, words_context(item), purpose=purpose, zone=claim.zone)
     except ChannelError as refusal:
         return refusal
     except Exception as error:
@@ -74,24 +84,16 @@ def _compose(item: Handed, key: rendering.CopyKey, copy: Copy | None) -> Content
 
 def words_context(item: Handed) -> dict[str, Any]:
     """What the words of a message may say: plain values only."""
-    message = item.claim.message
-    limited = Purpose(message.purpose) in STOPPABLE
-    context: dict[str, Any] = {
-        "brand": settings.BRAND,
-        "name": message.contact.name,
-        "postal_address": settings.POSTAL_ADDRESS,
-        "unsubscribe_url": links.unsubscribe_url(message.pk) if limited else "",
-        "voucher": None,
-        **item.context.values,
-        "links": {
-            name: links.click_url(message.pk, number) for number, name in enumerate(item.context.links)
-        },
-    }
-    if item.claim.channel == EMAIL and item.context.links:
-        context["trap_url"] = links.click_url(message.pk, len(item.context.links))
-    if item.grant is not None:
-        context["voucher"] = {"code": item.grant.code, "valid_until": item.grant.valid_until}
-    return context
+    message, grant = item.claim.message, item.grant
+    return composing.words_context(
+        item.context,
+        channel_key=item.claim.channel,
+        purpose=Purpose(message.purpose),
+        name=message.contact.name,
+        click_url=lambda number: links.click_url(message.pk, number),
+        unsubscribe_url=lambda: links.unsubscribe_url(message.pk),
+        voucher={"code": grant.code, "valid_until": grant.valid_until} if grant else None,
+    )
 
 
 def _call(item: Handed, content: Content, now: datetime) -> Receipt | ChannelError:
@@ -119,7 +121,7 @@ def _outbound(item: Handed, content: Content, now: datetime) -> Outbound:
         now=now,
         valid_until=claim.valid_until,
         callback_url=links.status_url(item.attempt) if claim.channel == SMS else "",
-        unsubscribe_url=links.unsubscribe_url(claim.message.pk) if purpose in STOPPABLE else "",
+        unsubscribe_url=links.unsubscribe_url(claim.message.pk) if purpose in composing.STOPPABLE else "",
     )
 
 

@@ -28,6 +28,8 @@ _GRAVITY = [
 ]
 #: What a fresh yes of the person lifts (rule 26).
 OWN_WISH = (Cause.REVOKED, Cause.COMPLAINT, Cause.CARRIER_BLOCK)
+#: What staff may lift: the address did not work, but nobody said no (rule 26).
+STAFF_MAY_LIFT = (Cause.INVALID, Cause.HARD_BOUNCE)
 
 
 @transaction.atomic
@@ -68,6 +70,27 @@ def in_force(channel: str, address: str) -> Suppression | None:
 def lift(channel: str, address: str, *, causes: Collection[Cause], now: datetime) -> bool:
     """Lift the block of an address if it has one of these causes."""
     return bool(_in_force(channel, address).filter(cause__in=causes).update(lifted_at=now))
+
+
+@transaction.atomic
+def lift_by_staff(channel: str, digest: str, *, note: str, now: datetime) -> bool:
+    """Lift the block of an address that works after all, under every digest it goes by.
+
+    False when nothing blocks it any more, or something that staff may not lift does.
+    """
+    point = ContactPoint.objects.filter(channel=channel, digest=digest).first()
+    known = contacts.digests(channel, point.address) if point else set()
+    blocks = list(
+        Suppression.objects.select_for_update(no_key=True)
+        .filter(channel=channel, digest__in={digest, *known}, lifted_at=None)
+        .order_by("digest")
+    )
+    if not blocks or any(block.cause not in STAFF_MAY_LIFT for block in blocks):
+        return False
+    for block in blocks:
+        block.lifted_at, block.note = now, "\n".join(filter(None, [block.note, note]))
+        block.save(update_fields=["lifted_at", "note"])
+    return True
 
 
 def unblock_carrier(channel: str, address: str, *, now: datetime) -> None:

@@ -6,9 +6,12 @@ from typing import Any
 
 from django import template
 from django.core.checks import run_checks
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from ..models import ChannelRest
 from ..models.contacts import ChannelKey
+from ..services.previews import Preview
 
 register = template.Library()
 
@@ -24,3 +27,24 @@ def crosschannel_warnings() -> dict[str, Any]:
         ],
         "problems": [problem for problem in found if not problem.is_silenced()],
     }
+
+
+@register.simple_tag
+def phone_text(preview: Preview) -> SafeString | str:
+    """A text as a phone shows it, the character that makes it expensive marked."""
+    if preview.content is None:
+        return ""
+    text = preview.content.text
+    culprit = preview.weight.segments.forced_by if preview.weight else ""
+    if not culprit:
+        return text
+    before, _, after = text.partition(culprit)
+    return format_html("{}<mark>{}</mark>{}", before, culprit, after)
+
+
+@register.simple_tag
+def inert_html(preview: Preview) -> str:
+    """An email's HTML for a sandboxed frame: its links would open a window, which the sandbox forbids."""
+    if preview.content is None:
+        return ""
+    return preview.content.html.replace("<head>", '<head><base target="_blank">', 1)

@@ -106,7 +106,8 @@ class ChannelContract:
         assert channel.key.isidentifier()
         assert channel.parts
         assert channel.parts <= {"subject", "text", "html"}
-        assert channel.rate() > 0
+        pace = channel.pace()
+        assert pace is None or (0 < len(pace.sender) <= 80 and pace.per_second > 0)
 
     def test_what_it_composes_it_sends_once(self, channel: Channel) -> None:
         receipt = channel.send(self.outbound(self.composed(channel)))

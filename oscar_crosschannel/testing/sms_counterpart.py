@@ -35,9 +35,9 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
 from typing import Any, Protocol, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import uuid4
 
 import requests
 from twilio.request_validator import RequestValidator
@@ -185,7 +185,6 @@ class SmsCounterpart:
         #: Numbers that texted STOP to us.
         self.blocked: set[str] = set()
         self._next: deque[int | Fault] = deque()
-        self._ids = count(1)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._server = _Server(("127.0.0.1", port), self)
@@ -345,7 +344,7 @@ class SmsCounterpart:
         return text
 
     def _new_sid(self) -> str:
-        return f"SM{next(self._ids):032x}"
+        return f"SM{uuid4().hex}"
 
     def _manage_opt_out(self, phone: str, ours: str, body: str) -> None:
         word = body.strip().upper()

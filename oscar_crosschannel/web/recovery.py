@@ -62,7 +62,7 @@ def _restore(request: Any, message: Message, basket_id: int) -> HttpResponse:
             # so that buying it ends the run, under whatever email; its contents stay the visitor's own
             contacts.remember(RESTORED, request.basket.pk, contact)
         _publish(message, contact, basket_id)
-    return redirect("basket:summary")
+    return redirect(settings.BASKET_URL)
 
 
 def _tell(request: HttpRequest, result: recovery.Restoration) -> None:

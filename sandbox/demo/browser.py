@@ -65,21 +65,21 @@ class Browser:
 
     def __init__(self, home: str, *, agent: str = COMPUTER, language: str = "en") -> None:
         self.home = home
-        self._session = requests.Session()
-        self._session.trust_env = False  # a proxy knows no loopback addresses
-        self._session.headers.update({"User-Agent": agent, "Accept-Language": language})
+        self.session = requests.Session()
+        self.session.trust_env = False  # a proxy knows no loopback addresses
+        self.session.headers.update({"User-Agent": agent, "Accept-Language": language})
 
     def open(self, url: str) -> Page:
         """Follow a link, or a path of the shop."""
-        return self._shown(self._session.get(self._address(url), timeout=_SECONDS))
+        return self._shown(self.session.get(self._address(url), timeout=_SECONDS))
 
     def look(self, url: str) -> None:
         """Ask for the head of a page only, as some mail scanners do."""
-        self._session.head(url, timeout=_SECONDS, allow_redirects=True)
+        self.session.head(url, timeout=_SECONDS, allow_redirects=True)
 
     def post(self, url: str, data: Mapping[str, str]) -> Page:
         """Post without a page before it, as a mailbox does for its unsubscribe button."""
-        return self._shown(self._session.post(self._address(url), data=data, timeout=_SECONDS))
+        return self._shown(self.session.post(self._address(url), data=data, timeout=_SECONDS))
 
     def submit(self, page: Page, fields: Fields, *, press: str = "") -> Page:
         """Fill in the form that has these fields and send it, by the button named `press` if that matters."""

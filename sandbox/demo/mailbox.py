@@ -36,6 +36,12 @@ class Mail:
         return str(part.get_content()) if part else ""
 
     @property
+    def html(self) -> str:
+        """The part that most people see."""
+        part = self.message.get_body(("html",))
+        return str(part.get_content()) if part else ""
+
+    @property
     def dated(self) -> datetime:
         """What the sender says of the time."""
         parts = parsedate_tz(str(self.message["Date"]))
@@ -44,8 +50,7 @@ class Mail:
     @property
     def links(self) -> list[str]:
         """Where the HTML part leads, each address once, in order."""
-        part = self.message.get_body(("html",))
-        anchors = BeautifulSoup(part.get_content() if part else "", "html.parser").select("a[href]")
+        anchors = BeautifulSoup(self.html, "html.parser").select("a[href]")
         return list(dict.fromkeys(str(anchor["href"]) for anchor in anchors))
 
     @property

@@ -109,17 +109,17 @@ def said(contact: Contact, channel: str, action: str, *, at: datetime, **fields:
     return event
 
 
-def run(contact: Contact, *, began: datetime = NOW - 30 * HOUR) -> Enrolment:
-    """The contact inside the flow."""
+def run(contact: Contact, *, began: datetime = NOW - 30 * HOUR, number: int = 0) -> Enrolment:
+    """The contact inside the flow; with a number once more, as a flow allows that has many runs at once."""
     flow, _ = Flow.objects.get_or_create(key=KettleCalls.key)
     return Enrolment.objects.create(
         contact=contact,
         flow=flow,
-        key=f"basket:{contact.pk}",
+        key=f"basket:{contact.pk}:{number}" if number else f"basket:{contact.pk}",
         anchor_at=began,
         started_at=began,
         subjects={"basket": contact.pk},
-        one_run=True,
+        one_run=not number,
         step_key="whistle",
     )
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from django.core import mail
 
+from oscar_crosschannel.channels.base import Pace
 from oscar_crosschannel.channels.email import EmailChannel
 from oscar_crosschannel.core.facts import Purpose
 from oscar_crosschannel.core.outbound import Content, Outbound, Recipient, Refused, SenderBroken
@@ -184,9 +185,11 @@ def test_email_may_be_written_to_files(channel: EmailChannel, settings: Any, tmp
     assert "To: ada@example.org" in file.read_text()
 
 
-def test_the_rate_is_a_setting(channel: EmailChannel, settings: Any) -> None:
+@pytest.mark.rule(80)
+def test_email_is_not_slowed_down_unless_a_setting_says_so(channel: EmailChannel, settings: Any) -> None:
+    assert channel.pace() is None
     settings.CROSSCHANNEL_EMAIL_RATE = 3.0
-    assert channel.rate() == 3.0
+    assert channel.pace() == Pace(sender="email", per_second=3.0)
 
 
 # It refuses.

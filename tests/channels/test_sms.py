@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from oscar_crosschannel.channels.base import Pace
 from oscar_crosschannel.channels.sms import SmsChannel
 from oscar_crosschannel.channels.sms_backends import locmem
 from oscar_crosschannel.channels.sms_backends.base import SmsBackend
@@ -96,9 +97,27 @@ def test_a_text_for_locmem_is_kept_whole() -> None:
     assert locmem.outbox == [outbound()]
 
 
-def test_the_rate_is_a_setting(settings: Any) -> None:
+@pytest.mark.rule(80)
+def test_a_number_and_a_messaging_service_each_have_a_pace_of_their_own(settings: Any) -> None:
+    settings.CROSSCHANNEL_SMS_BACKEND = "oscar_crosschannel.channels.sms_backends.twilio.TwilioBackend"
+    settings.CROSSCHANNEL_TWILIO = {"FROM": "+12065550100"}
+    assert SmsChannel().pace() == Pace(sender="sms:+12065550100", per_second=1.0)
+    settings.CROSSCHANNEL_TWILIO = {"FROM": "+12065550100", "MESSAGING_SERVICE_SID": "MG1"}
     settings.CROSSCHANNEL_SMS_RATE = 100.0
-    assert SmsChannel().rate() == 100.0
+    assert SmsChannel().pace() == Pace(sender="sms:MG1", per_second=100.0)
+
+
+@pytest.mark.rule(80)
+def test_a_text_takes_as_much_of_the_pace_as_it_has_segments() -> None:
+    assert [SmsChannel().units(Content(text="a" * length)) for length in (160, 161, 307)] == [1, 2, 3]
+
+
+def test_what_no_carrier_limits_goes_at_once(settings: Any) -> None:
+    for backend in ("console.ConsoleBackend", "locmem.LocmemBackend"):
+        settings.CROSSCHANNEL_SMS_BACKEND = f"oscar_crosschannel.channels.sms_backends.{backend}"
+        assert SmsChannel().pace() is None
+    settings.CROSSCHANNEL_SMS_BACKEND = "no.such.Backend"
+    assert SmsChannel().pace() is None  # the call itself says what is wrong
 
 
 # It refuses.

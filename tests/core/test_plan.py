@@ -7,7 +7,19 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from oscar_crosschannel.core.plan import MAX_AGE, After, Before, Blueprint, On, Plan, StepTuning, Tuning, send
+from oscar_crosschannel.core.plan import (
+    MAX_AGE,
+    After,
+    Before,
+    Blueprint,
+    Fault,
+    On,
+    Plan,
+    StepTuning,
+    Tuning,
+    Wrong,
+    send,
+)
 from tests.core.values import DAY, HOUR, NOON
 
 
@@ -111,7 +123,51 @@ def test_people_at_a_step_that_was_removed_go_on_with_the_next() -> None:
     assert plan.expires_at(plan.steps[0], NOON) == NOON + 4 * DAY
 
 
+def test_a_condition_is_set_taken_away_or_inherited() -> None:
+    class Polite(Cart):
+        """Polite"""
+
+        nudge = send("email", at=After(hours=1), unless="purchased")
+
+    plan = Polite.plan()
+    tuned = plan.tuned(
+        Tuning(steps={"nudge": StepTuning(unless=""), "code": StepTuning(only_if="vip", unless="purchased")})
+    )
+    assert [(step.only_if, step.unless) for step in tuned.steps] == [("", ""), ("vip", "purchased"), ("", "")]
+    assert plan.tuned(Tuning(steps={"nudge": StepTuning()})).steps[0].unless == "purchased"
+
+
+def test_a_plan_that_makes_sense_has_no_faults() -> None:
+    assert Cart.plan().faults() == ()
+    patient = Tuning(steps={"nudge": StepTuning(channels=("email", "sms"), patience=22 * HOUR)})
+    assert Cart.plan().tuned(patient).faults() == ()
+
+
 # It refuses
+
+
+@pytest.mark.parametrize(
+    ("key", "tuning", "fault"),
+    [
+        ("code", StepTuning(delay=HOUR), Fault(Wrong.TOO_EARLY, "code", "nudge", HOUR)),
+        ("nudge", StepTuning(delay=DAY), Fault(Wrong.TOO_EARLY, "code", "nudge", DAY)),
+        ("code", StepTuning(delay=2 * DAY), Fault(Wrong.TOO_LATE, "code", limit=2 * DAY)),
+        ("nudge", StepTuning(patience=23 * HOUR), Fault(Wrong.TOO_PATIENT, "nudge", limit=23 * HOUR)),
+        ("last", StepTuning(channels=()), Fault(Wrong.NO_CHANNEL, "last")),
+    ],
+)
+def test_a_change_that_breaks_the_plan_is_named(key: str, tuning: StepTuning, fault: Fault) -> None:
+    assert Cart.plan().tuned(Tuning(steps={key: tuning})).faults() == (fault,)
+
+
+def test_a_step_that_is_gone_is_no_step_to_come_after() -> None:
+    tuning = Tuning(steps={"nudge": StepTuning(delay=3 * DAY, removed=True)})
+    assert Cart.plan().tuned(tuning).faults() == ()
+
+
+def test_a_plan_of_no_steps_is_at_fault() -> None:
+    gone = dict.fromkeys(["nudge", "code", "last"], StepTuning(removed=True))
+    assert Cart.plan().tuned(Tuning(steps=gone)).faults() == (Fault(Wrong.NO_STEP),)
 
 
 def test_delays_and_leads_point_one_way() -> None:

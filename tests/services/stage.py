@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from oscar.core.loading import get_model
 
 from oscar_crosschannel import After, Blueprint, Context, On, Run, send
-from oscar_crosschannel.channels.base import Channel
+from oscar_crosschannel.channels.base import Channel, Pace
 from oscar_crosschannel.core.facts import Purpose
 from oscar_crosschannel.core.outbound import Content, Outbound, Receipt
 from oscar_crosschannel.models import Copy
@@ -29,7 +29,8 @@ class Post(Channel):
     def __init__(self) -> None:
         self.calls: list[Outbound] = []
         self.answer: Callable[[Outbound], Receipt] = lambda outbound: Receipt(provider="post")
-        self.messages_per_second = 25.0
+        self.per_second: float | None = None
+        self.costs: Callable[[Content], int] = lambda content: 1
 
     def compose(self, words: Mapping[str, str], *, purpose: Purpose, language: str) -> Content:
         return Content(text=words["text"])
@@ -38,8 +39,11 @@ class Post(Channel):
         self.calls.append(outbound)
         return self.answer(outbound)
 
-    def rate(self) -> float:
-        return self.messages_per_second
+    def pace(self) -> Pace | None:
+        return Pace(sender=self.key, per_second=self.per_second) if self.per_second else None
+
+    def units(self, content: Content) -> int:
+        return self.costs(content)
 
     @property
     def reached(self) -> list[str]:

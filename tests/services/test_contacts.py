@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -10,14 +12,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 
 from oscar_crosschannel import After, Blueprint, On, send
+from oscar_crosschannel.core.events import Event
+from oscar_crosschannel.core.facts import Candidate, Purpose
 from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.policies import not_duplicate, voucher_gap, within_caps
+from oscar_crosschannel.core.rulings import Allow, Defer, Deny, Reason
 from oscar_crosschannel.models import Consent, Contact, ContactPoint, Enrolment, Message
-from oscar_crosschannel.services import consents, contacts, facts, suppressions
-from oscar_crosschannel.services.plans import load_plans
+from oscar_crosschannel.models.messages import Lane
+from oscar_crosschannel.services import consents, contacts, enrolments, facts, reaping, suppressions
+from oscar_crosschannel.services.plans import PlannedFlow, load_plans
 from tests.factories import NOON, enrol_all, owe, registered
 from tests.services.shoppers import ANN, OTHER_PHONE, PHONE, TOPICS, account, guest, member, permitted, tick
 
 pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @registered
@@ -27,6 +37,29 @@ class MergedFlow(Blueprint):
     topic = "basket_reminders"
     start = On("test.merge")
     hello = send("email", at=After(hours=1))
+
+
+@registered
+class TwoSteps(Blueprint):
+    """An email, and another a day later"""
+
+    topic = "basket_reminders"
+    start = On("test.two")
+    hello = send("email", at=After(hours=1))
+    again = send("email", at=After(hours=24))
+
+
+@registered
+class Once(Blueprint):
+    """A welcome"""
+
+    topic = "basket_reminders"
+    start = On("test.once", once=True)
+    hello = send("email", at=After(hours=1))
+
+
+def planned_flow(blueprint: type[Blueprint]) -> PlannedFlow:
+    return next(item for item in load_plans() if item.plan.key == blueprint.key)
 
 
 def grant(contact: Contact, channel: str, address: str, *topics: str) -> None:
@@ -113,13 +146,78 @@ def test_what_belongs_to_a_person_follows_a_merge() -> None:
     assert guest("other@example.com") == one
 
 
-def test_a_merge_ends_the_runs_of_the_one_who_is_gone() -> None:
-    one, other = guest("one@example.com"), guest("other@example.com")
-    enrol_all([one, other], MergedFlow, anchor=NOON)
-    contacts.merge(one, other, now=NOON)
-    assert Enrolment.objects.get(contact=other).state == Enrolment.State.ENDED
-    assert Message.objects.get(contact=other).state == State.CANCELLED
-    assert Message.objects.get(contact=one).state == State.PLANNED
+def test_a_merge_carries_the_runs_of_the_one_who_is_gone_over() -> None:
+    keep, gone = guest("keep@example.com"), guest("gone@example.com")
+    (run,) = enrol_all([gone], TwoSteps, anchor=NOON)
+    said, planned = run.messages.get(), NOON + 24 * HOUR
+    said.state, said.attempted_at = State.SENT, NOON + HOUR
+    said.save()
+    run.refresh_from_db()
+    enrolments.advance([enrolments.Resolved(run, "hello", planned_flow(TwoSteps))], now=NOON + HOUR)
+    contacts.merge(keep, gone, now=NOON + 2 * HOUR)
+    run.refresh_from_db()
+    assert (run.contact, run.state, run.step_key) == (keep, Enrolment.State.ACTIVE, "again")
+    said.refresh_from_db()
+    assert said.contact == gone
+    following = Message.objects.get(contact=keep)
+    assert (following.step_key, following.state, following.due_at) == ("again", State.PLANNED, planned)
+
+
+def test_what_is_claimed_for_the_one_who_is_gone_is_judged_anew_for_who_stays() -> None:
+    keep, gone = guest("keep@example.com"), guest("gone@example.com")
+    for blueprint in (MergedFlow, TwoSteps):
+        enrol_all([gone], blueprint, anchor=NOON)
+    claimed, sending = Message.objects.order_by("id")
+    claimed.state, sending.state = State.CLAIMED, State.SENDING
+    for message in (claimed, sending):
+        message.channel, message.token, message.attempted_at = "email", uuid4(), NOON
+        message.save()
+    contacts.merge(keep, gone, now=NOON)
+    for message in (claimed, sending):
+        message.refresh_from_db()
+    assert (claimed.contact, claimed.state, claimed.token) == (keep, State.PLANNED, None)
+    assert (sending.contact, sending.state) == (gone, State.SENDING)
+    assert sending.enrolment is not None
+    assert sending.enrolment.contact == keep  # who gets the next message
+
+
+def test_of_two_runs_in_one_flow_that_of_who_stays_goes_on() -> None:
+    keep, gone = guest("keep@example.com"), guest("gone@example.com")
+    mine, theirs = enrol_all([keep, gone], TwoSteps, anchor=NOON)
+    Enrolment.objects.update(one_run=True)
+    contacts.merge(keep, gone, now=NOON)
+    for run in (mine, theirs):
+        run.refresh_from_db()
+    assert mine.state == Enrolment.State.ACTIVE
+    assert (theirs.state, theirs.end_reason) == (Enrolment.State.ENDED, Reason.REPLACED)
+    assert mine.messages.get().state == State.PLANNED
+    assert theirs.messages.get().state == State.CANCELLED
+
+
+def test_what_was_said_to_both_is_not_said_again_and_the_run_goes_past_it() -> None:
+    keep, gone = guest("keep@example.com"), guest("gone@example.com")
+    (run,) = enrol_all([gone], TwoSteps, anchor=NOON)
+    run.messages.update(intent="spring")
+    said = owe(keep, MergedFlow, "spring", due=NOON)
+    said.state = State.SENT
+    said.save()
+    contacts.merge(keep, gone, now=NOON)
+    dropped = run.messages.get()
+    assert (dropped.state, dropped.reason) == (State.CANCELLED, Reason.DUPLICATE)
+    reaping.reap(load_plans(), now=NOON)
+    run.refresh_from_db()
+    assert (run.contact, run.step_key) == (keep, "again")
+
+
+def test_a_welcome_of_the_one_who_is_gone_is_not_repeated() -> None:
+    keep, gone = guest("keep@example.com"), guest("gone@example.com")
+    welcomed = Event(name="test.once", key="welcome", occurred_at=NOON)
+    once = planned_flow(Once)
+    run = enrolments.enrol(gone, once, welcomed, now=NOON)
+    assert run is not None
+    enrolments.end([run.pk], reason=Reason.EXPIRED, now=NOON)
+    contacts.merge(keep, gone, now=NOON)
+    assert enrolments.enrol(keep, once, replace(welcomed, key="again"), now=NOON) is None
 
 
 def test_the_list_of_suppressed_addresses_cannot_be_read_without_the_key(settings: Any) -> None:
@@ -376,6 +474,72 @@ def test_no_merge_ever_widens_a_consent(
             assert earlier == "granted" or (address not in known and theirs == "granted")
         if "revoked" in (earlier, theirs):
             assert after == "revoked"
+
+
+SENT = st.lists(
+    st.tuples(
+        st.sampled_from(["email", "sms"]),
+        st.integers(0, 31 * 24).map(lambda hours: timedelta(hours=hours)),
+        st.sampled_from(["spring", "basket", "news"]),
+        st.sampled_from([Lane.FLOW, Lane.CAMPAIGN]),
+        st.booleans(),
+    ),
+    max_size=6,
+)
+
+
+def _sent_to(
+    contact: Contact, sent: list[tuple[str, timedelta, str, Lane, bool]], digests: dict[str, str]
+) -> None:
+    for number, (channel, ago, intent, lane, code) in enumerate(sent):
+        message = owe(contact, MergedFlow, intent, due=NOON - ago, lane=lane)
+        message.leg = str(number)  # each of them was said, whatever they were about
+        message.state, message.channel, message.attempted_at = State.SENT, channel, NOON - ago
+        message.address_digest, message.voucher = digests[channel], code
+        message.save()
+
+
+def _rulings(contact: Contact) -> dict[tuple[str, str], datetime]:
+    """For each policy that counts what was sent, and each channel, when the next message could go at the earliest."""
+    known = facts.gather([contact], load_plans(), now=NOON, closed={})[contact.pk]
+    candidate = Candidate(
+        id=1, contact_id=contact.pk, topic="weekly_deals", purpose=Purpose.MARKETING, intent="spring",
+        channels=("email", "sms"), priority=50, due_at=NOON, expires_at=NOON + 24 * HOUR, campaign=True,
+        offers_voucher=True,
+    )  # fmt: skip
+    earliest = {}
+    for policy in (within_caps, voucher_gap, not_duplicate):
+        for channel in candidate.channels:
+            match policy(candidate, channel, known, NOON):
+                case Allow():
+                    earliest[policy.__name__, channel] = NOON
+                case Defer(until=until):
+                    earliest[policy.__name__, channel] = until
+                case Deny():
+                    earliest[policy.__name__, channel] = NEVER
+    return earliest
+
+
+@pytest.mark.rule(37)
+@given(kept=SENT, left=SENT, twice=st.booleans())
+@hypothesis_settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_merge_ever_widens_a_cap(kept: Any, left: Any, twice: bool) -> None:
+    number = next(NUMBERS)
+    keep, gone, last = (guest(f"{name}{number}@example.com") for name in ("keep", "gone", "last"))
+    for contact, sent in ((keep, kept), (gone, left)):
+        phone = f"+1212{3_000_000 + contact.pk:07d}"
+        contacts.set_point(contact, "sms", phone, source="test", now=NOON)
+        digests = dict(contact.points.values_list("channel", "digest"))
+        _sent_to(contact, sent, digests)
+    before = [_rulings(keep), _rulings(gone)]
+    contacts.merge(keep, gone, now=NOON)
+    if twice:  # and the one who stayed is merged again
+        contacts.merge(last, keep, now=NOON)
+    after = _rulings(last if twice else keep)
+    for key, earliest in after.items():
+        assert earliest >= max(rulings[key] for rulings in before)
 
 
 def test_a_box_ticked_before_a_merge_can_still_be_confirmed_after_it() -> None:

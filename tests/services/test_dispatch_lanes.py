@@ -141,7 +141,8 @@ def test_an_event_that_cannot_be_folded_stops_neither_the_next_nor_a_message(
     assert InboxEvent.objects.filter(tries=1, processed_at=None).count() == 3
 
 
-def test_a_lane_that_fails_stops_no_other(email: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _urgent_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = dispatch.judging.judge
 
     def brittle(lane: int, *args: Any, **kwargs: Any) -> Any:
@@ -150,10 +151,33 @@ def test_a_lane_that_fails_stops_no_other(email: Letters, monkeypatch: pytest.Mo
         return judge(lane, *args, **kwargs)
 
     monkeypatch.setattr(dispatch.judging, "judge", brittle)
-    write_words(Letter)
+
+
+@pytest.mark.usefixtures("_urgent_fails")
+def test_a_lane_that_fails_stops_no_other(email: Letters) -> None:
+    write_words(Letter, Notice)
     enrol_all(make_contacts(1), Letter, anchor=AFTERNOON - HOUR)
+    enrol_all(make_contacts(1), Notice, anchor=AFTERNOON - HOUR)
     assert tick(AFTERNOON).failed == ["urgent"]
     assert len(email.calls) == 1
+
+
+@pytest.mark.usefixtures("_urgent_fails")
+def test_a_higher_lane_that_fails_between_two_chunks_is_left_alone_until_the_next_tick(
+    email: Letters,
+) -> None:
+    write_words(Letter)
+    enrol_all(make_contacts(60), Letter, anchor=AFTERNOON - HOUR)
+    (hasty,) = make_contacts(1)
+
+    def answer(outbound: Outbound) -> Receipt:
+        if len(email.calls) == 1:
+            owe(hasty, Notice, "your parcel", due=AFTERNOON, lane=Lane.URGENT).save()
+        return Receipt(provider="post")
+
+    email.answer = answer
+    assert tick(AFTERNOON).failed == ["urgent"]
+    assert len(email.calls) == 60
 
 
 def test_days_without_a_tick_lose_nothing(email: Letters) -> None:

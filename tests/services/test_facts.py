@@ -1,4 +1,4 @@
-"""Rows become what policies may know: four statements for a batch, whatever its size."""
+"""Rows become what policies may know: five statements for a batch, whatever its size."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def person() -> Contact:
 # It works.
 
 
-def test_four_statements_for_one_and_for_many() -> None:
+def test_five_statements_for_one_and_for_many() -> None:
     plans = load_plans()
     counts = []
     for people in (make_contacts(1), make_contacts(60)):
@@ -56,7 +56,7 @@ def test_four_statements_for_one_and_for_many() -> None:
         with CaptureQueriesContext(connection) as queries:
             facts.gather(people, plans, now=NOON, closed={})
         counts.append(len(queries))
-    assert counts == [4, 4]
+    assert counts == [5, 5]
 
 
 def test_a_point_in_use_comes_with_its_consents(person: Contact) -> None:

@@ -49,6 +49,26 @@ def test_the_loop_goes_on_when_a_pass_fails(monkeypatch: pytest.MonkeyPatch, set
     assert len(passes) == 3
 
 
+def test_a_pass_that_took_all_the_time_to_the_next_is_followed_at_once(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """A tick that stays for texts which wait for their turn must not be followed by as long a rest."""
+    settings.CROSSCHANNEL_TICK_SECONDS = 3600
+    passes: list[int] = []
+
+    def take_an_hour(now: object) -> dispatch.Report:
+        passes.append(1)
+        if len(passes) == 3:
+            raise KeyboardInterrupt
+        return dispatch.Report()
+
+    monkeypatch.setattr(crosschannel_run.dispatch, "tick", take_an_hour)
+    monkeypatch.setattr(crosschannel_run.time, "monotonic", lambda: 3600.0 * len(passes))
+    monkeypatch.setattr(crosschannel_run.Command, "_stop_politely", lambda self, stopping: None)
+    with pytest.raises(KeyboardInterrupt):
+        call_command("crosschannel_run")
+
+
 def test_once_says_that_it_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(now: object) -> dispatch.Report:
         raise OperationalError("the database restarts")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from oscar_crosschannel import After, Blueprint, On, send
 from oscar_crosschannel.conf import flows
@@ -47,6 +49,17 @@ def test_a_later_event_on_the_same_basket_needs_no_name(email: Letters) -> None:
     dispatch.tick(later)
     assert Enrolment.objects.get().anchor_at == later
     assert Message.objects.get().due_at == later + timedelta(hours=1)
+
+
+def test_it_is_asked_once_to_whom_a_basket_belongs(email: Letters) -> None:
+    take(began())
+    inbox.publish(began(email="", occurred_at=NOON + timedelta(minutes=40)), now=NOON)
+    with CaptureQueriesContext(connection) as queries:
+        dispatch.tick(NOON + timedelta(minutes=41))
+    asked = [
+        query["sql"] for query in queries if query["sql"].startswith('SELECT "oscar_crosschannel_belonging"')
+    ]
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from oscar_crosschannel.core.plan import Blueprint
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Attempt, ChannelRest, Contact, Copy, Enrolment, Message, Suppression
 from oscar_crosschannel.services.dispatch import tick
+from oscar_crosschannel.services.recording import BACKOFF
 from tests.factories import NOON, enrol_all, make_contacts
 from tests.services.stage import Asked, Either, Letter, Letters, Notice, Pair, Wires, write_words
 
@@ -88,11 +88,20 @@ def test_what_was_not_sent_is_tried_again_after_growing_pauses_at_most_six_times
             pauses.append(message.due_at - now)
     assert len(email.calls) == 6
     assert (message.state, message.reason) == (State.FAILED, Reason.GAVE_UP)
-    assert len(pauses) == 5
-    for earlier, later in pairwise(pauses):
-        assert later > earlier
+    doubled = [timedelta(seconds=30 * 2**tries) for tries in range(5)]
+    assert [
+        shortest <= pause < shortest + BACKOFF for shortest, pause in zip(doubled, pauses, strict=True)
+    ] == [True] * 5
     assert set(Attempt.objects.values_list("status", flat=True)) == {Status.NOT_SENT}
     assert sorted(Attempt.objects.values_list("number", flat=True)) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.rule(54)
+def test_the_next_tries_of_many_do_not_all_come_at_once(email: Letters) -> None:
+    email.fail(NotSent("busy", code="429"))
+    messages = put(make_contacts(20), Notice)
+    tick(AFTERNOON)
+    assert len({fresh(each).due_at.replace(microsecond=0) for each in messages}) > 10
 
 
 @pytest.mark.rule(54)
@@ -186,7 +195,7 @@ def test_an_opt_out_at_the_provider_recalls_what_this_worker_has_claimed_for_the
     email: Letters, sms: Wires, settings: Any
 ) -> None:
     settings.CROSSCHANNEL_CAPS = []
-    sms.messages_per_second = 1  # so that the second text is in a later chunk
+    settings.CROSSCHANNEL_CHUNK = 1  # so that the second text is in a later chunk
     sms.fail(Refused("blocked", code="21610", effect=Effect.OPTED_OUT))
     (person,) = make_contacts(1)
     put([person], Either)
@@ -229,6 +238,54 @@ def test_the_operator_hears_of_a_broken_sender_once(email: Letters) -> None:
 
     assert alerts_of(an_hour) == ["channel_broken"]
     assert 3 <= len(email.calls) <= 5  # one probe whenever the rest is over
+
+
+@pytest.mark.rule(56)
+def test_after_the_rest_one_message_alone_tries_the_channel(email: Letters) -> None:
+    email.fail(SenderBroken("wrong password", code="401"))
+    put(make_contacts(60), Notice)
+    tick(AFTERNOON)
+    handed_over = Attempt.objects.count()
+    tick(AFTERNOON + timedelta(minutes=20))
+    assert len(email.calls) == 2
+    assert Attempt.objects.count() == handed_over + 1
+
+
+@pytest.mark.rule(56)
+def test_while_one_worker_tries_the_channel_no_other_does(email: Letters, settings: Any) -> None:
+    settings.CROSSCHANNEL_JUDGE_BATCH = 10
+    email.fail(SenderBroken("wrong password", code="401"))
+    messages = put(make_contacts(30), Notice)
+    tick(AFTERNOON)
+    later = AFTERNOON + timedelta(minutes=20)
+    calls_of_the_other = []
+
+    def answer(outbound: Outbound) -> Receipt:
+        email.work()
+        before = len(email.calls)
+        assert tick(later).failed == []  # another worker, in the middle of the trial
+        calls_of_the_other.append(len(email.calls) - before)
+        return Receipt(provider="post")
+
+    email.answer = answer
+    tick(later)
+    assert calls_of_the_other == [0]
+    assert {fresh(each).state for each in messages} == {State.SENT, State.PLANNED}
+    tick(later + timedelta(minutes=2))
+    assert {fresh(each).state for each in messages} == {State.SENT}
+
+
+@pytest.mark.rule(56)
+def test_a_trial_that_made_no_call_is_the_next_messages(
+    email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email.fail(SenderBroken("wrong password"))
+    messages = put(make_contacts(3), Asked)
+    tick(AFTERNOON)
+    email.work()
+    monkeypatch.setattr(Asked, "wants", staticmethod(lambda run: run.message_id != messages[0].pk))
+    tick(AFTERNOON + timedelta(minutes=20))
+    assert [fresh(each).state for each in messages] == [State.DROPPED, State.SENT, State.SENT]
 
 
 @pytest.mark.rule(56)

@@ -56,6 +56,11 @@ def test_a_merchants_values_count() -> None:
     assert second == Pair.plan().steps[1]
 
 
+def test_a_merchants_condition_counts_and_an_empty_one_takes_it_away() -> None:
+    FlowStep.objects.create(flow=row(Pair), key="first", unless="purchased", only_if="")
+    assert [(step.unless, step.only_if) for step in planned(Pair).plan.steps] == [("purchased", ""), ("", "")]
+
+
 def test_a_removed_step_is_gone_and_what_follows_it_is_known() -> None:
     FlowStep.objects.create(flow=row(Pair), key="first", removed_at="2026-03-01T00:00Z")
     plan = planned(Pair).plan

@@ -39,7 +39,7 @@ from oscar_crosschannel.services.reaping import reap
 from oscar_crosschannel.services.recording import Result, record
 from tests.factories import NOON, enrol_all, grant_all, make_contacts, owe_each
 from tests.services.racing import ROUNDS, race
-from tests.services.stage import Coupon, Either, Letters, Notice, Pair, make_offer, write_words
+from tests.services.stage import Coupon, Either, Letters, Notice, Pair, Text, make_offer, write_words
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stage"), pytest.mark.slow]
 postgresql = pytest.mark.postgresql
@@ -149,6 +149,39 @@ def test_caps_hold_when_four_workers_judge_at_once(engine: Engine, settings: Any
         assert set(taken.values()) == {1}
         assert len(taken) == 60
         Message.objects.all().delete()
+
+
+@postgresql
+@pytest.mark.rule(37)
+def test_the_legal_cap_of_a_number_holds_when_workers_judge_those_who_share_it_at_once(
+    engine: Engine, settings: Any
+) -> None:
+    """Six people, one number: no worker sees all of them, and no lock of one is a lock of another."""
+    settings.CROSSCHANNEL_JUDGE_BATCH = 2
+    with race(3) as contest:
+        for _ in range(ROUNDS // 4):
+            people = make_contacts(6, channels=["sms"])
+            shared = people[0].points.get()
+            ContactPoint.objects.filter(contact__in=people).update(
+                address=shared.address, digest=shared.digest
+            )
+            Message.objects.bulk_create(owe_each(people, Text, ["news"], due=AFTERNOON))
+            contest.together(engine.judge, engine.judge, engine.judge, jitter=0.002)
+            while engine.judge().judged:
+                pass  # what was left because another held its number
+            assert Message.objects.filter(state=State.CLAIMED).count() == 3
+            Message.objects.all().delete()
+
+
+@postgresql
+def test_people_who_share_no_number_are_judged_side_by_side(engine: Engine) -> None:
+    one, other = make_contacts(2)
+    Message.objects.bulk_create(owe_each([one, other], Text, ["news"], due=AFTERNOON))
+    with transaction.atomic():
+        contacts.lock([one.pk])
+        with race(1) as contest:
+            (batch,) = contest.together(engine.judge)
+    assert [claim.message.contact_id for claim in batch.claims] == [other.pk]
 
 
 # Stops against the hand-over

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from django.db import connection
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.test.utils import CaptureQueriesContext
+from django.utils.safestring import mark_safe
 
 from oscar_crosschannel.models import Copy, Flow
 from oscar_crosschannel.services.plans import load_plans
@@ -96,12 +98,48 @@ def test_the_words_of_a_chunk_cost_one_statement(flow: Flow) -> None:
     assert (len(found), len(queries)) == (6, 1)
 
 
+FRAME = {"brand": "Quillbrook", "postal_address": "4 Weir Lane", "unsubscribe_url": "https://shop.example/u/"}
+
+
+def test_a_merchants_html_gets_the_frame_so_that_no_footer_is_lost(flow: Flow) -> None:
+    row = words(flow, html="<style>.own-look { color: red }</style><h1>Hello</h1>")
+    page = BeautifulSoup(render(key(flow), row, {"html"}, FRAME)["html"], "html.parser")
+    assert "4 Weir Lane" in page.get_text()
+    assert [link["href"] for link in page.find_all("a", string="Unsubscribe")] == ["https://shop.example/u/"]
+    assert page.select_one(".card .cell h1") is not None
+    assert "own-look" in "".join(style.get_text() for style in page.select("head style"))
+
+
+def test_rows_of_the_card_stand_in_the_card(flow: Flow) -> None:
+    row = words(flow, html='<style>.x { color: red }</style>\n<tr><td class="mine">Hello</td></tr>')
+    page = BeautifulSoup(render(key(flow), row, {"html"}, FRAME)["html"], "html.parser")
+    cell = page.select_one("td.mine")
+    assert cell is not None
+    assert cell.find_parent("table")["class"] == ["card"]
+
+
+def test_a_whole_document_stands_for_itself(flow: Flow) -> None:
+    document = "<!-- mine -->\n<!DOCTYPE html><html><body>{{ brand }}</body></html>"
+    said = render(key(flow), words(flow, html=document), {"html"}, FRAME)
+    assert said["html"] == document.replace("{{ brand }}", "Quillbrook")
+
+
+def test_a_merchants_text_gets_the_way_out_unless_it_has_it(flow: Flow) -> None:
+    bare, with_it = words(flow, text="A & B"), words(flow, language="de", text="Aus: {{ unsubscribe_url }}")
+    assert render(key(flow), bare, {"text"}, FRAME)["text"].startswith("A & B\n\n--\n")
+    assert "https://shop.example/u/" in render(key(flow), bare, {"text"}, FRAME)["text"]
+    assert render(key(flow), with_it, {"text"}, FRAME)["text"] == "Aus: https://shop.example/u/"
+    assert render(key(flow), bare, {"text"}, {**FRAME, "unsubscribe_url": ""})["text"] == "A & B"
+
+
 # It refuses.
 
 
 def test_html_escapes_what_people_typed_also_in_a_row(flow: Flow) -> None:
     row = words(flow, html="<p>{{ name }}</p>")
-    assert render(key(flow), row, {"html"}, {"name": "<script>"}) == {"html": "<p>&lt;script&gt;</p>"}
+    said = render(key(flow), row, {"html"}, {"name": mark_safe("<script>")})
+    assert "<p>&lt;script&gt;</p>" in said["html"]
+    assert "<script>" not in said["html"]
 
 
 @pytest.mark.parametrize(

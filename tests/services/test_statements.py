@@ -16,7 +16,8 @@ from oscar_crosschannel.core.outbound import ChannelError, NotSent, Receipt, Ref
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Message
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import judging
+from oscar_crosschannel.services import agenda, judging
+from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import HandOver, hand_over
 from oscar_crosschannel.services.plans import load_plans
 from oscar_crosschannel.services.reaping import reap
@@ -90,10 +91,19 @@ def handed_over(count: int) -> tuple[HandOver, judging.Batch, list[str]]:
     return outcome, batch, made
 
 
+def test_a_tick_with_nothing_to_do_costs_four_statements() -> None:
+    """What is there to do, the search for idle baskets and its mark, and whose turn comes next."""
+    tick(AFTERNOON)
+    enrol_all(make_contacts(3), Pair, anchor=AFTERNOON)  # due in an hour
+    report, made = statements(lambda: tick(AFTERNOON + timedelta(seconds=30)))
+    assert (report.failed, report.judged, report.folded) == ([], 0, 0)
+    assert len(made) == 4, "\n".join(made)
+
+
 def test_judging_costs_the_same_for_five_and_for_two_hundred() -> None:
     few = judged(5)
     assert equal(few, judged(200))
-    assert len(few) <= 14  # three of them load the plans
+    assert len(few) <= 16  # three of them load the plans
 
 
 def test_handing_over_costs_the_same_for_five_and_for_twenty_five() -> None:
@@ -137,8 +147,8 @@ def test_reaping_costs_the_same_for_five_and_for_a_hundred() -> None:
 
 @pytest.mark.postgresql
 def test_an_index_finds_what_is_due_what_was_sent_and_what_is_leased() -> None:
-    people = make_contacts(2000, topics=())
-    owe_thousands(people, Letter, 30_000, due=AFTERNOON, lane=Lane.CAMPAIGN)
+    people = make_contacts(4000, topics=(), channels=["email"])
+    owe_thousands(people, Letter, 60_000, due=AFTERNOON, lane=Lane.CAMPAIGN)
     resolved = Message.objects.filter(due_at__gt=AFTERNOON + timedelta(seconds=500))
     resolved.update(state=State.SENT, attempted_at=AFTERNOON, address_digest=F("intent"))
     with connection.cursor() as cursor:
@@ -147,15 +157,22 @@ def test_an_index_finds_what_is_due_what_was_sent_and_what_is_leased() -> None:
     with CaptureQueriesContext(connection) as queries:
         judging.judge(Lane.CAMPAIGN, plans, now=AFTERNOON + timedelta(seconds=100), closed={})
         reap(plans, now=AFTERNOON + HOUR)
+        agenda.read(AFTERNOON)
+        agenda.next_turn(AFTERNOON, AFTERNOON + timedelta(seconds=30))
     asked = [query["sql"] for query in queries]
     of_messages = [explained(sql) for sql in asked if sql.startswith('SELECT "oscar_crosschannel_message"')]
     due, sent, claimed, sending = of_messages
+    todo, turn = (explained(sql) for sql in asked[-2:])
+    of_messages += [todo, turn]
     print(*of_messages, sep="\n\n")
     assert "cc_message_due" in due
     assert "cc_message_attempted" in sent
     assert "cc_message_address" in sent
     assert "cc_message_leased" in claimed
     assert "cc_message_leased" in sending
+    assert "cc_message_due" in todo
+    assert "cc_message_leased" in todo
+    assert "cc_message_due" in turn
     assert "Seq Scan on oscar_crosschannel_message" not in "".join(of_messages)
 
 

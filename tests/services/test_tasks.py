@@ -1,19 +1,32 @@
-"""Celery carries hints only: no waiting in the broker, no queues of ours, and twice does nothing more."""
+"""Celery carries hints only: no waiting in the broker, no queues of ours, and twice does nothing more.
+
+The row by which its beat runs the engine is made once; from then on it is the merchant's.
+"""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
 from celery import Task, current_app
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connection
+from django.db.models.signals import post_migrate
+from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
 import oscar_crosschannel
 from oscar_crosschannel import signals, tasks
-from oscar_crosschannel.models import Message
+from oscar_crosschannel.models import Message, Watermark
 from tests.factories import NOON, enrol_all, make_contacts
 from tests.services.stage import Letter, Letters, write_words
 
@@ -81,3 +94,134 @@ def test_a_tick_delivered_twice_does_nothing_more(stage: None, email: Letters) -
     assert len(email.calls) == 1
     assert list(Message.objects.values()) == once
     assert len(heard) == 2
+
+
+# The schedule
+
+
+def deploy() -> None:
+    """What `migrate` tells this app when it is done, without the half second of the other apps."""
+    ours = apps.get_app_config("oscar_crosschannel")
+    post_migrate.send(sender=ours, app_config=ours, verbosity=0, interactive=False, using="default")
+
+
+@pytest.fixture
+def fresh(db: None) -> None:
+    """As before the first `migrate`."""
+    Watermark.objects.all().delete()
+    PeriodicTask.objects.all().delete()
+    IntervalSchedule.objects.all().delete()
+
+
+@pytest.mark.rule(78)
+def test_migrate_schedules_the_tick(fresh: None, settings: Any) -> None:
+    del settings.CROSSCHANNEL_TICK_SECONDS
+    call_command("migrate", verbosity=0)
+    row = PeriodicTask.objects.get()
+    assert (row.name, row.task, row.enabled) == ("oscar_crosschannel.tick", tasks.tick.name, True)
+    assert (row.interval.every, row.interval.period) == (30, "seconds")
+    assert (row.args, row.kwargs, row.queue) == ("[]", "{}", None)
+
+
+@pytest.mark.rule(78)
+def test_a_running_beat_hears_of_the_new_row(fresh: None) -> None:
+    PeriodicTasks.objects.all().delete()
+    deploy()
+    assert PeriodicTasks.last_change() is not None
+
+
+@pytest.mark.rule(77)
+def test_a_tick_that_waited_through_a_downtime_is_thrown_away(fresh: None) -> None:
+    deploy()
+    assert PeriodicTask.objects.get().expire_seconds == 600
+
+
+@pytest.mark.rule(78)
+@pytest.mark.parametrize(("seconds", "every"), [(5, 5), (90.0, 90), (0.02, 1)])
+def test_the_tick_comes_as_often_as_the_setting_says(
+    fresh: None, settings: Any, seconds: float, every: int
+) -> None:
+    settings.CROSSCHANNEL_TICK_SECONDS = seconds
+    deploy()
+    assert PeriodicTask.objects.get().interval.every == every
+
+
+@pytest.mark.rule(78)
+def test_what_an_admin_changed_survives_the_next_deploy(fresh: None) -> None:
+    deploy()
+    hourly = IntervalSchedule.objects.create(every=1, period=IntervalSchedule.HOURS)
+    PeriodicTask.objects.update(interval=hourly, enabled=False, description="not now")
+    kept = PeriodicTask.objects.values().get()
+    deploy()
+    assert PeriodicTask.objects.values().get() == kept
+
+
+@pytest.mark.rule(78)
+def test_a_deleted_row_stays_deleted(fresh: None) -> None:
+    deploy()
+    PeriodicTask.objects.all().delete()
+    deploy()
+    assert not PeriodicTask.objects.exists()
+
+
+@pytest.mark.rule(78)
+def test_a_row_of_that_name_is_left_alone(fresh: None) -> None:
+    own = IntervalSchedule.objects.create(every=7, period=IntervalSchedule.MINUTES)
+    PeriodicTask.objects.create(name="oscar_crosschannel.tick", task="shop.tick_and_more", interval=own)
+    deploy()
+    assert PeriodicTask.objects.get().task == "shop.tick_and_more"
+
+
+@pytest.mark.rule(78)
+def test_an_interval_that_the_shop_has_twice_is_no_trouble(fresh: None, settings: Any) -> None:
+    for _ in range(2):
+        IntervalSchedule.objects.create(every=settings.CROSSCHANNEL_TICK_SECONDS, period="seconds")
+    deploy()
+    assert PeriodicTask.objects.get().interval in IntervalSchedule.objects.all()
+    assert IntervalSchedule.objects.count() == 2
+
+
+@pytest.mark.rule(78)
+def test_a_shop_without_beat_migrates_and_gets_the_row_once_it_has_beat(fresh: None) -> None:
+    apps.set_available_apps(
+        [config.name for config in apps.get_app_configs() if config.name != "django_celery_beat"]
+    )
+    try:
+        deploy()
+    finally:
+        apps.unset_available_apps()
+    assert not PeriodicTask.objects.exists()
+    deploy()
+    assert PeriodicTask.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.rule(78)
+def test_beat_may_be_migrated_after_us(fresh: None) -> None:
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(PeriodicTask, PeriodicTask._meta.db_table, "elsewhere")
+    try:
+        tasks.install_schedule(now=NOON)
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(PeriodicTask, "elsewhere", PeriodicTask._meta.db_table)
+    assert not PeriodicTask.objects.exists()
+    tasks.install_schedule(now=NOON)
+    assert PeriodicTask.objects.exists()
+
+
+@pytest.mark.rule(78)
+def test_our_migrations_need_no_beat() -> None:
+    for path in (PACKAGE / "migrations").glob("0*.py"):
+        migration = import_module(f"oscar_crosschannel.migrations.{path.stem}").Migration
+        assert "django_celery_beat" not in {app for app, _ in migration.dependencies}
+
+
+@pytest.mark.slow
+@pytest.mark.sqlite
+@pytest.mark.rule(78)
+def test_another_app_may_be_migrated_first(tmp_path: Path) -> None:
+    """On an empty database, with the real migrations."""
+    environment = {**os.environ, "SANDBOX_HOME": str(tmp_path), "DJANGO_SETTINGS_MODULE": "sandbox.settings"}
+    command = [sys.executable, "manage.py", "migrate", "contenttypes", "--skip-checks"]
+    subprocess.run(command, cwd=PACKAGE.parent, env=environment, check=True, timeout=100, capture_output=True)

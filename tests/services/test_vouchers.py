@@ -46,7 +46,7 @@ def enter(count: int) -> list[Contact]:
 def test_everybody_gets_a_code_of_their_own_and_it_is_valid(offer: Any, email: Letters) -> None:
     enter(3)
     tick(AFTERNOON)
-    told = {outbound.content.text for outbound in email.calls}
+    told = {outbound.content.text.split()[0] for outbound in email.calls}
     vouchers = Voucher.objects.filter(code__in=told)
     assert len(told) == vouchers.count() == 3
     for voucher in vouchers:
@@ -72,7 +72,7 @@ def test_another_try_says_the_same_code(offer: Any, email: Letters) -> None:
     email.work()
     tick(Message.objects.get().due_at)
     assert len(email.calls) == 2
-    assert {outbound.content.text for outbound in email.calls} == {Voucher.objects.get().code}
+    assert {outbound.content.text.split()[0] for outbound in email.calls} == {Voucher.objects.get().code}
 
 
 # It refuses.

@@ -1,7 +1,7 @@
 """Workers that can be killed: `python -m tests.services.worker FILE` reads commands, one a line.
 
 Each line is a JSON object of settings; it forks a worker that ticks without end, and prints its
-process id. What is "sent" is a line in FILE: address, a tab, the text. A part of a tick that raised is
+process id. What is "sent" is a line in FILE: address, a tab, the text's first line. A part of a tick that raised is
 such a line too. One write per line, so that a kill leaves a whole line or none.
 """
 # ruff: noqa: PLC0415 -- Django is set up once, before the first fork, and only then may anything of it be imported
@@ -41,7 +41,8 @@ def work(ledger: Path, options: Mapping[str, Any]) -> None:
 
     class Ledger(stage.Letters):
         def send(self, outbound: Outbound) -> Receipt:
-            os.write(file, f"{outbound.recipient.address}\t{outbound.content.text}\n".encode())
+            words = outbound.content.text.splitlines()[0]
+            os.write(file, f"{outbound.recipient.address}\t{words}\n".encode())
             time.sleep(options["call"])
             return Receipt(provider="ledger")
 

@@ -26,6 +26,10 @@ class SmsBackend(ABC):
         """Whether people can answer; if not, "reply STOP" is no way out."""
         return True
 
+    def sender(self) -> str:
+        """Whose rate it is that carriers limit: the number or messaging service. Empty: no carrier is behind it."""
+        return type(self).__qualname__
+
     def look_up(self, uuid: UUID, provider_id: str, address: str, since: datetime) -> Found | None:
         """As `Channel.look_up`."""
         return None

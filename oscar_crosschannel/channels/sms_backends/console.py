@@ -16,6 +16,9 @@ class ConsoleBackend(SmsBackend):
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
+    def sender(self) -> str:
+        return ""
+
     def send(self, outbound: Outbound) -> Receipt:
         found = segments(outbound.content.text)
         rule = "-" * 79

@@ -13,6 +13,9 @@ outbox: list[Outbound] = []
 class LocmemBackend(SmsBackend):
     """Appends each message to `outbox`."""
 
+    def sender(self) -> str:
+        return ""
+
     def send(self, outbound: Outbound) -> Receipt:
         outbox.append(outbound)
         return Receipt(provider="locmem", segments=segments(outbound.content.text).count)

@@ -61,6 +61,10 @@ class TwilioBackend(SmsBackend):
         sender = str(config.get("FROM", ""))
         return bool(config.get("MESSAGING_SERVICE_SID")) or not any(map(str.isalpha, sender))
 
+    def sender(self) -> str:
+        config = settings.TWILIO
+        return str(config.get("MESSAGING_SERVICE_SID") or config.get("FROM") or "")
+
     def send(self, outbound: Outbound) -> Receipt:
         try:
             client, sender = self._client(), sender_of(settings.TWILIO)

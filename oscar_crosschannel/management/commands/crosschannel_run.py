@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
@@ -37,8 +38,11 @@ class Command(BaseCommand):
         if not options["once"]:
             self._stop_politely(stopping)
         while True:
+            began = time.monotonic()
             self._pass_or_go_on(options)
-            if options["once"] or stopping.wait(settings.TICK_SECONDS):
+            # from tick to tick: one that stays for texts which wait for their turn is followed at once
+            rest = settings.TICK_SECONDS - (time.monotonic() - began)
+            if options["once"] or stopping.wait(max(0, rest)):
                 return
 
     def _move_clock(self, text: str) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import logging
+import os
 import signal
-import subprocess
+import socket
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+import time
+import webbrowser
+from argparse import ArgumentParser
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,22 +19,30 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from sandbox.shop import people, seed
-
-#: A little more than the flow waits after the last activity.
-EMAIL_IS_DUE = timedelta(hours=1, minutes=5)
-TEXT_IS_DUE = timedelta(hours=24, minutes=5)
+from sandbox.shop.outbox import engine, phones
 
 
 class Command(BaseCommand):
-    help = """Run the sandbox at SANDBOX_BASE_URL, http://127.0.0.1:8000 if there is none: the shop in
-        this process, the engine in another. Ctrl-C ends both."""
+    help = """Run the sandbox at SANDBOX_BASE_URL, http://127.0.0.1:8000 if there is none: the shop, its
+        engine, and everybody's phone, in one process. Ctrl-C ends all of it."""
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-browser", action="store_true", help="do not open the outbox in a browser")
+
+    def handle(self, *_args: Any, no_browser: bool, **_options: Any) -> None:
         url = settings.CROSSCHANNEL_BASE_URL  # that of the links in emails and texts
         self._prepare()
         self._print_welcome(url)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the engine is ended, too
-        with self._engine():
+        # An open outbox asks every few seconds; only what fails is printed. By a filter, because the
+        # server's start sets the levels once more.
+        logging.getLogger("django.server").addFilter(lambda record: record.levelno >= logging.ERROR)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the engine ends its work
+        if not no_browser and _has_display():
+            threading.Thread(target=_open_when_ready, args=[f"{url}/outbox/"], daemon=True).start()
+        with ExitStack() as stack:
+            if not settings.CROSSCHANNEL_TWILIO["ACCOUNT_SID"]:
+                stack.enter_context(phones.run(settings.HOME / "phones.json"))
+            stack.enter_context(engine.running())
             call_command("runserver", urlsplit(url).netloc, use_reloader=False, skip_checks=True)
 
     def _prepare(self) -> None:
@@ -45,39 +56,37 @@ class Command(BaseCommand):
             f"  {person.email:<22} {person.zone:<20} {person.language}" for person in people.PEOPLE
         )
         username, _, password = people.STAFF
-        now = timezone.now()
-        an_hour_on, a_day_on = (f"{now + later:%Y-%m-%dT%H:%M}Z" for later in (EMAIL_IS_DUE, TEXT_IS_DUE))
         self.stdout.write(
             f"""
+Start here   {url}/outbox/      everybody's inbox and phone, and buttons that move the time
+
 Shop         {url}/
 Admin        {url}/admin/       {username} / {password}
 Dashboard    {url}/dashboard/
-Emails       {url}/outbox/      (texts are printed here)
 Data         {settings.HOME}
-Time         {now:%Y-%m-%d %H:%M} UTC
+Time         {timezone.now():%Y-%m-%d %H:%M} UTC
 
 Customers, password "{people.PASSWORD}":
 {logins}
-
-Fill a basket, go to the checkout, leave, and move the time from another terminal:
-  .venv/bin/python manage.py crosschannel_run --once --now {an_hour_on}    the email is due
-  .venv/bin/python manage.py crosschannel_run --once --now {a_day_on}    the text is due, by day
 """
         )
 
-    @contextmanager
-    def _engine(self) -> Iterator[None]:
-        process = subprocess.Popen([sys.executable, sys.argv[0], "crosschannel_run"])
-        threading.Thread(target=self._watch, args=[process], daemon=True).start()
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
 
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """A shop whose engine has died looks alive and sends nothing."""
-        if process.wait() > 0:
-            self.stderr.write(
-                self.style.ERROR("The engine has stopped; nothing is sent any more. See above.")
-            )
+def _has_display() -> bool:
+    """Whether a person sits before this: at a terminal, with windows."""
+    has_windows = sys.platform in {"darwin", "win32"} or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    return has_windows and sys.stdout.isatty() and not os.environ.get("CI")
+
+
+def _open_when_ready(url: str) -> None:
+    address = urlsplit(url)
+    while True:
+        try:
+            socket.create_connection((address.hostname or "", address.port or 80), timeout=1).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            webbrowser.open(url)
+            return

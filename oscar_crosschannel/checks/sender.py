@@ -1,0 +1,205 @@
+"""Who speaks: what messages say of their sender, and where their links lead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email.utils import parseaddr
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, register
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
+from django.http.request import split_domain_port, validate_host
+from django.template import TemplateDoesNotExist, TemplateSyntaxError
+
+from ..conf import is_loopback, settings
+from ..core.facts import SMS
+from ..services import wordings
+from .findings import TAG, AppConfigs, caution, error, serious, written
+
+#: What carriers and courts in the United States look for beside a box for texts, beyond the two links.
+_EXPECTED_WORDS = (
+    "recurring automated",
+    "Message and data rates may apply",
+    "Consent is not a condition of purchase",
+    "STOP",
+    "HELP",
+)
+_SETTINGS_OF_LINKS = ("TERMS_URL", "PRIVACY_URL")
+
+
+@register(TAG)
+def check_shop(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """The shop has an address and a name, and remembers who said stop."""
+    found: list[CheckMessage] = []
+    if problem := _base_url_problem():
+        found.append(
+            serious(
+                4,
+                f"CROSSCHANNEL_BASE_URL {problem}. Links in emails and texts are built from it.",
+                f"CROSSCHANNEL_BASE_URL = {written(_likely_base_url())}",
+            )
+        )
+    elif not _answers_for(urlsplit(settings.BASE_URL).netloc):
+        host = urlsplit(settings.BASE_URL).hostname
+        found.append(
+            caution(
+                33,
+                f"Links in messages lead to {host}, which ALLOWED_HOSTS turns away.",
+                f"ALLOWED_HOSTS = [*ALLOWED_HOSTS, {written(host)}]",
+            )
+        )
+    if not settings.BRAND:
+        found.append(
+            serious(
+                5,
+                "The shop has no name: neither OSCAR_SHOP_NAME nor CROSSCHANNEL_BRAND is set. No marketing text "
+                "is sent without the name of its sender.",
+                'CROSSCHANNEL_BRAND = "Example Shop"',
+            )
+        )
+    if not settings.ADDRESS_KEY and not django_settings.DEBUG:
+        found.append(
+            caution(
+                14,
+                "CROSSCHANNEL_ADDRESS_KEY is not set. The suppression list is keyed with SECRET_KEY, "
+                "and changing that would forget who said stop.",
+                "# A shop that runs already: the SECRET_KEY in use now, so that the list stays readable.\n"
+                '# A new shop: what python -c "import secrets; print(secrets.token_hex(32))" prints.\n'
+                'CROSSCHANNEL_ADDRESS_KEY = "…"',
+            )
+        )
+    return found
+
+
+@register(TAG)
+def check_email(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Marketing email without a sender of its own or a postal address is refused."""
+    missing = [name for name in ("EMAIL_FROM_MARKETING", "POSTAL_ADDRESS") if not getattr(settings, name)]
+    wrong = [
+        name
+        for name in ("EMAIL_FROM_MARKETING", "EMAIL_FROM_TRANSACTIONAL")
+        if (sender := getattr(settings, name)) and not _is_address(sender)
+    ]
+    found = []
+    if missing:
+        names = " and ".join(f"CROSSCHANNEL_{name}" for name in missing)
+        found.append(
+            caution(
+                12,
+                f"No marketing email will be sent: {names} not set.",
+                "\n".join(_example(name) for name in missing),
+            )
+        )
+    if wrong:
+        names = " and ".join(f"CROSSCHANNEL_{name}" for name in wrong)
+        found.append(
+            error(31, f"{names}: this is no email address.", "\n".join(_example(name) for name in wrong))
+        )
+    return found
+
+
+@register(TAG)
+def check_consent_words(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """A box for texts shows what carriers ask for before they take a sender."""
+    unset = [name for name in _SETTINGS_OF_LINKS if not getattr(settings, name)]
+    if unset:
+        names = " and ".join(f"CROSSCHANNEL_{name}" for name in unset)
+        return [
+            caution(
+                32,
+                f"The words beside the box for texts name no terms or no privacy policy: {names} not set. "
+                "Carriers refuse such senders.",
+                "\n".join(
+                    f"CROSSCHANNEL_{name} = {written(f'{_likely_base_url()}/{name[:-4].lower()}/')}"
+                    for name in unset
+                ),
+            )
+        ]
+    lacking = [*_lacking_words()]
+    if not lacking:
+        return []
+    return [
+        caution(
+            40,
+            f"The words beside the box for texts lack {', '.join(map(repr, lacking))}, which carriers and courts "
+            "in the United States expect.",
+            "{# in oscar_crosschannel/consent/sms.txt, your version of the words #}\n"
+            "I agree to receive recurring automated marketing text messages from {{ brand }} at the number "
+            "provided. Consent is not a condition of purchase. Message frequency varies (up to {{ frequency }}"
+            "/month). Message and data rates may apply. Reply STOP to cancel, HELP for help. "
+            "Terms: {{ terms_url }} Privacy: {{ privacy_url }}",
+        )
+    ]
+
+
+def _lacking_words() -> Iterator[str]:
+    """Judged only where the shop speaks English: other countries ask for other words."""
+    language = django_settings.LANGUAGE_CODE
+    if not language.startswith("en"):
+        return
+    try:
+        words = wordings.wording(SMS, language).words
+    except (ImproperlyConfigured, TemplateDoesNotExist, TemplateSyntaxError):
+        return  # the pages with the box will say so
+    told = [settings.BRAND, *_EXPECTED_WORDS, *(getattr(settings, name) for name in _SETTINGS_OF_LINKS)]
+    # "HELP for help": what is shouted counts only when shouted
+    yield from (
+        part for part in told if part not in words and (part.isupper() or part.lower() not in words.lower())
+    )
+
+
+def _base_url_problem() -> str:
+    base = settings.BASE_URL
+    if not base:
+        return "is not set"
+    parts = urlsplit(base)
+    if (
+        parts.scheme not in ("https", "http")
+        or not parts.hostname
+        or base != f"{parts.scheme}://{parts.netloc}"
+    ):
+        return f"must be a scheme and a host without a slash at the end, not {base!r}"
+    if parts.scheme == "http" and not (django_settings.DEBUG and is_loopback(parts.hostname)):
+        return "must begin with https://"
+    return ""
+
+
+def _likely_base_url() -> str:
+    """The address of the shop, as far as the settings tell."""
+    if django_settings.DEBUG:
+        return "http://127.0.0.1:8000"
+    base = urlsplit(settings.BASE_URL)
+    public = [
+        host for host in django_settings.ALLOWED_HOSTS if re.fullmatch(r"[\w-]+(\.[\w-]+)*\.[a-z]+", host)
+    ]
+    return f"https://{base.netloc or next(iter(public), 'shop.example')}"
+
+
+def _answers_for(netloc: str) -> bool:
+    if django_settings.DEBUG:
+        return True  # Django has rules of its own there
+    return validate_host(split_domain_port(netloc)[0], django_settings.ALLOWED_HOSTS)
+
+
+def _example(name: str) -> str:
+    brand = settings.BRAND or "Example Shop"
+    host = urlsplit(_likely_base_url()).hostname
+    host = "shop.example" if not host or is_loopback(host) else host
+    value = {
+        "EMAIL_FROM_MARKETING": f"{brand} <hello@news.{host}>",
+        "EMAIL_FROM_TRANSACTIONAL": f"{brand} <orders@{host}>",
+        "POSTAL_ADDRESS": f"{brand}, 1 High Street, 12345 Town",
+    }[name]
+    return f"CROSSCHANNEL_{name} = {written(value)}"
+
+
+def _is_address(sender: str) -> bool:
+    try:
+        validate_email(parseaddr(sender)[1])
+    except ValidationError:
+        return False
+    return True

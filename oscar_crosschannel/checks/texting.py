@@ -1,0 +1,118 @@
+"""Once Twilio is chosen it must be able to work, and texting keeps its hours and its manners."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, register
+from django.utils import timezone
+
+from ..conf import is_loopback, settings
+from ..services import law
+from .findings import TAG, AppConfigs, caution, error, with_entries
+
+#: Hours of texting are law, and law changes: somebody should look at the table this often.
+REVIEW_AFTER = timedelta(days=180)
+
+_TWILIO = "oscar_crosschannel.channels.sms_backends.twilio.TwilioBackend"
+#: Who answers STOP and HELP: the provider, or this app.
+_OPT_OUT_REPLIES = ("carrier_managed", "app_managed")
+
+
+@register(TAG)
+def check_twilio(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Credentials, one sender, and no counterpart in production."""
+    return list(_twilio_problems(settings.TWILIO)) if settings.SMS_BACKEND == _TWILIO else []
+
+
+@register(TAG)
+def check_opt_out_replies(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """It is decided who answers STOP: nobody, or two, would be against the carriers' rules."""
+    if settings.SMS_OPT_OUT_REPLIES in _OPT_OUT_REPLIES:
+        return []
+    return [
+        error(
+            21,
+            f"CROSSCHANNEL_SMS_OPT_OUT_REPLIES is {settings.SMS_OPT_OUT_REPLIES!r}.",
+            'CROSSCHANNEL_SMS_OPT_OUT_REPLIES = "carrier_managed"  # or "app_managed"',
+        )
+    ]
+
+
+@register(TAG)
+def check_hours(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """The table of legal hours can be read, and somebody looked at it lately."""
+    try:
+        rows = law.book().rows
+    except ValueError as problem:
+        return [
+            error(
+                11,
+                f"CROSSCHANNEL_SMS_HOURS cannot be read: {problem}",
+                "# Correct the row, or go back to the shipped table:\nCROSSCHANNEL_SMS_HOURS = {}",
+            )
+        ]
+    oldest_allowed = timezone.now().date() - REVIEW_AFTER
+    old = sorted(key for key, row in rows.items() if row.reviewed_on and row.reviewed_on < oldest_allowed)
+    if not old:
+        return []
+    return [
+        caution(
+            15,
+            f"The hours for texting {', '.join(old)} were last compared with the law more than "
+            f"{REVIEW_AFTER.days} days ago.",
+            _reviewed(old),
+        )
+    ]
+
+
+def _reviewed(old: Collection[str]) -> str:
+    """How the project's own rows get today's date; those of the app come with its next version."""
+    today = timezone.now().date()
+    own = [key for key in old if key in settings.SMS_HOURS]
+    lines = ["# After a look at the law:"]
+    lines += [f'CROSSCHANNEL_SMS_HOURS["{key}"]["reviewed_on"] = "{today}"' for key in own]
+    if len(own) < len(old):
+        lines.append("# Other rows: pip install --upgrade django-oscar-crosschannel")
+    return "\n".join(lines)
+
+
+def _twilio_problems(config: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    has_key = config.get("API_KEY") and config.get("API_SECRET")
+    if not config.get("ACCOUNT_SID") or not (config.get("AUTH_TOKEN") or has_key):
+        yield error(
+            6,
+            "Twilio is chosen without credentials: no text will be sent.",
+            with_entries("CROSSCHANNEL_TWILIO", ACCOUNT_SID="AC…", AUTH_TOKEN="…"),  # noqa: S106 - to be filled in
+        )
+    elif not config.get("AUTH_TOKEN"):
+        yield caution(
+            18,
+            "Twilio signs its webhooks with the auth token: without it, STOP, YES and delivery reports "
+            "are turned away.",
+            with_entries("CROSSCHANNEL_TWILIO", AUTH_TOKEN="…") + "  # also beside an API key",  # noqa: S106
+        )
+    if config.get("FROM") and config.get("MESSAGING_SERVICE_SID"):
+        yield error(
+            7,
+            "CROSSCHANNEL_TWILIO has both FROM and MESSAGING_SERVICE_SID: who sends the texts?",
+            with_entries("CROSSCHANNEL_TWILIO", FROM="") + "  # the messaging service does",
+        )
+    elif not config.get("FROM") and not config.get("MESSAGING_SERVICE_SID"):
+        yield error(
+            7,
+            "CROSSCHANNEL_TWILIO has neither FROM nor MESSAGING_SERVICE_SID: who sends the texts?",
+            with_entries("CROSSCHANNEL_TWILIO", MESSAGING_SERVICE_SID="MG…")
+            + '  # or "FROM": "+12065550100"',
+        )
+    base = str(config.get("BASE_URL", ""))
+    if base and not django_settings.DEBUG and not is_loopback(urlsplit(base).hostname or ""):
+        yield error(
+            8,
+            "CROSSCHANNEL_TWILIO names a BASE_URL on another machine: it is for tests only.",
+            with_entries("CROSSCHANNEL_TWILIO", BASE_URL=""),
+        )

@@ -1,0 +1,271 @@
+"""Merchants' words: where the words of each message come from, what is wrong with new ones, and keeping them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.conf import global_settings, settings as django_settings
+from django.utils import translation
+
+from ..channels.loading import channel
+from ..conf import settings
+from ..core import tokens
+from ..core.outbound import ChannelError, Refused
+from ..core.plan import Context, Step
+from ..models import Copy, Flow
+from . import composing, copy_language, links, rendering, tuning
+from .plans import PlannedFlow
+from .rendering import CopyKey
+
+#: The parts of copy that rows may hold, in the order in which people read them.
+PARTS = ("subject", "text", "html")
+
+#: Signs links and codes of examples. They look as the real ones do, and lead nowhere.
+NOBODYS_KEY = b"an example: nothing is behind it"
+#: The links of a shop's first 16 million messages are no longer than this one's.
+_EXAMPLE_ID = 12_345_678
+
+
+class Source(StrEnum):
+    """Where the words of a part come from."""
+
+    OWN = "own"  #: the merchant wrote them
+    BASE = "base"  #: the merchant wrote them for the language without its region
+    FILE = "file"  #: they come with the flow
+    EMPTY = "empty"  #: the merchant left the part out
+    NONE = "none"  #: there are none
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why words cannot be kept. Without a part it is about the message as a whole."""
+
+    sentence: str
+    part: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one message in one language, and where each part comes from."""
+
+    key: CopyKey
+    step: Step
+    sources: Mapping[str, Source]
+    in_use: bool  #: the step has this channel
+
+    @property
+    def complete(self) -> bool:
+        """Whether the message could be put together; HTML may be missing."""
+        return all(self.sources[part] in _THERE for part in self.sources if part != "html")
+
+
+_THERE = {Source.OWN, Source.BASE, Source.FILE}
+
+
+def languages() -> dict[str, str]:
+    """The languages that people are written to in: code → name, the shop's own first.
+
+    A project that did not say which it speaks would have all of Django's: then it is the one.
+    """
+    named = dict(django_settings.LANGUAGES)
+    own = django_settings.LANGUAGE_CODE
+    if django_settings.LANGUAGES == global_settings.LANGUAGES:
+        return {own: named.get(own, own)}
+    return {own: named.get(own, own), **named}
+
+
+def parts_of(channel_key: str) -> list[str]:
+    """The parts of copy that a channel needs and a row may hold."""
+    needed = channel(channel_key).parts
+    return [part for part in PARTS if part in needed]
+
+
+def of_flow(planned: PlannedFlow) -> list[Words]:
+    """The words of every declared step, channel and language. One statement."""
+    plan = planned.plan
+    declared = planned.blueprint.plan()
+    steps = [plan.step(step.key) or step for step in declared.steps]
+    rows = {
+        (row.step_key, row.channel, row.language): row
+        for row in Copy.objects.filter(flow_id=planned.flow_id, variant="")
+    }
+    return [
+        _words(planned, step, channel_key, language, rows)
+        for step in steps
+        for channel_key in (*step.channels, *(key for key in settings.CHANNELS if key not in step.channels))
+        for language in languages()
+    ]
+
+
+def of_message(planned: PlannedFlow, step: Step, channel_key: str, language: str) -> Words:
+    """The words of one message. One statement."""
+    rows = {
+        (row.step_key, row.channel, row.language): row
+        for row in Copy.objects.filter(flow_id=planned.flow_id, step_key=step.key, variant="")
+    }
+    return _words(planned, step, channel_key, language, rows)
+
+
+def _words(
+    planned: PlannedFlow,
+    step: Step,
+    channel_key: str,
+    language: str,
+    rows: Mapping[tuple[str, str, str], Copy],
+) -> Words:
+    key = CopyKey(planned.flow_id, planned.plan.key, step.key, channel_key, language)
+    own = rows.get((step.key, channel_key, language))
+    base = rows.get((step.key, channel_key, language.partition("-")[0])) if own is None else None
+    sources = {part: _source(key, part, own, base) for part in parts_of(channel_key)}
+    return Words(key, step, sources, channel_key in step.channels)
+
+
+def _source(key: CopyKey, part: str, own: Copy | None, base: Copy | None) -> Source:
+    row = own or base
+    words = getattr(row, part) if row is not None else None
+    if words is None:
+        return Source.FILE if rendering.has_file(key, part) else Source.NONE
+    if not words:
+        return Source.EMPTY
+    return Source.OWN if own is not None else Source.BASE
+
+
+def missing(planned: PlannedFlow, step: Step, channel_key: str) -> list[str]:
+    """The languages in which a step has no words for a channel."""
+    return [
+        name
+        for code, name in languages().items()
+        if not of_message(planned, step, channel_key, code).complete
+    ]
+
+
+def find(key: CopyKey) -> Copy | None:
+    """The merchant's row for exactly this message."""
+    row: Copy | None = Copy.objects.filter(
+        flow_id=key.flow_id, step_key=key.step_key, channel=key.channel, language=key.language, variant=""
+    ).first()
+    return row
+
+
+def draft(key: CopyKey, words: Mapping[str, str | None]) -> Copy:
+    """Words nobody kept yet, as a row that is not saved. None takes the file, '' leaves the part out."""
+    return Copy(
+        flow_id=key.flow_id,
+        step_key=key.step_key,
+        channel=key.channel,
+        language=key.language,
+        **{part: words.get(part) for part in PARTS},
+    )
+
+
+def example(
+    planned: PlannedFlow, step: Step, channel_key: str, *, now: datetime, name: str = "Ada"
+) -> dict[str, Any]:
+    """What the words of a message may say, made up by the blueprint. In the active language."""
+    said = planned.blueprint.example() or Context()
+    return context_of(planned, step, channel_key, said, now=now, name=name)
+
+
+def context_of(
+    planned: PlannedFlow, step: Step, channel_key: str, said: Context, *, now: datetime, name: str
+) -> dict[str, Any]:
+    """As the sender puts it together, but no link leads anywhere and no code gives anything."""
+    code = tokens.code(settings.VOUCHER_PREFIX, _EXAMPLE_ID, key=NOBODYS_KEY)
+    return composing.words_context(
+        said,
+        channel_key=channel_key,
+        purpose=planned.purpose,
+        name=name,
+        click_url=lambda number: links.inert_click_url(_EXAMPLE_ID, number, key=NOBODYS_KEY),
+        unsubscribe_url=lambda: links.inert_unsubscribe_url(_EXAMPLE_ID, key=NOBODYS_KEY),
+        voucher={"code": code, "valid_until": now + settings.VOUCHER_VALID_FOR} if step.voucher else None,
+    )
+
+
+def known_names(
+    planned: PlannedFlow, step: Step, channel_key: str, *, now: datetime
+) -> Mapping[str, Any] | None:
+    """The names that copy may use, each with an example; None when the blueprint gives no example."""
+    if planned.blueprint.example() is None:
+        return None
+    names = example(planned, step, channel_key, now=now)
+    if not step.voucher:
+        del names["voucher"]  # it would always be empty
+    return names
+
+
+def problems(planned: PlannedFlow, step: Step, words: Copy, *, now: datetime) -> list[Problem]:
+    """Why these words cannot be kept; nothing, if they can.
+
+    First each part is read; if all make sense, the message is put together as for sending.
+    """
+    key = key_of(planned, words)
+    with translation.override(key.language):
+        names = known_names(planned, step, key.channel, now=now)
+        context = example(planned, step, key.channel, now=now)
+    found = list(_flaws(words, names))
+    return found or list(_refusals(key, planned, words, context))
+
+
+def key_of(planned: PlannedFlow, words: Copy) -> CopyKey:
+    """Where these words belong."""
+    return CopyKey(planned.flow_id, planned.plan.key, words.step_key, words.channel, words.language)
+
+
+def _flaws(words: Copy, names: Mapping[str, Any] | None) -> Iterator[Problem]:
+    for part in parts_of(words.channel):
+        written = getattr(words, part)
+        for flaw in copy_language.flaws(written, names) if written else ():
+            yield Problem(flaw.sentence, part, flaw.line)
+
+
+def _refusals(
+    key: CopyKey, planned: PlannedFlow, words: Copy, context: Mapping[str, Any]
+) -> Iterator[Problem]:
+    try:
+        composing.compose(key, words, context, purpose=planned.purpose)
+    except Refused as refusal:
+        yield Problem(refusal.detail)
+    except ChannelError:
+        return  # the provider is broken; that is no fault of the words
+    except Exception as error:
+        yield Problem(str(error) or type(error).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Words before and after they were kept, by part."""
+
+    before: Mapping[str, str | None]
+    after: Mapping[str, str | None]
+
+    @property
+    def changed(self) -> Sequence[str]:
+        return [part for part in self.after if self.before[part] != self.after[part]]
+
+
+def keep(flow: Flow, words: Copy) -> Kept:
+    """Keep the words of one message of a locked flow; words that say nothing are forgotten.
+
+    What is planned already is said in them, because words are read when a message goes out.
+    """
+    parts = parts_of(words.channel)
+    place = {name: getattr(words, name) for name in ("flow_id", "step_key", "channel", "language", "variant")}
+    row = Copy.objects.filter(**place).first()
+    kept = Kept(
+        {part: getattr(row, part) if row is not None else None for part in parts},
+        {part: getattr(words, part) for part in parts},
+    )
+    if not kept.changed:
+        return kept
+    if all(written is None for written in kept.after.values()):
+        Copy.objects.filter(**place).delete()
+    else:
+        Copy.objects.update_or_create(**place, defaults=dict(kept.after))
+    tuning.raise_version(flow)
+    return kept

@@ -1,0 +1,156 @@
+"""What a person would read: a message as it would go out now. Nothing is sent, kept or granted."""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.db import transaction
+from django.utils import translation
+
+from ..core.facts import EMAIL, SMS
+from ..core.lifecycle import OPEN
+from ..core.outbound import ChannelError, Content
+from ..core.plan import Context, Run, Step
+from ..core.sms import Segments, segments, smart_encode
+from ..models import Contact, Copy, Enrolment
+from . import composing, copies, failures, prices
+from .plans import PlannedFlow
+from .rendering import CopyKey
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a text takes, and what that may cost."""
+
+    segments: Segments
+    price: prices.Price | None
+    country: str
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Estimated price of the whole text."""
+        return self.price.each * self.segments.count if self.price else None
+
+    @property
+    def culprit(self) -> str:
+        """Name of the character that makes the text expensive: "U+2019 right single quotation mark"."""
+        character = self.segments.forced_by
+        if not character:
+            return ""
+        return f"U+{ord(character):04X} {unicodedata.name(character, '').lower()}".strip()
+
+    @property
+    def instead(self) -> str:
+        """What could stand there at no extra cost; empty when nothing looks alike."""
+        character = self.segments.forced_by
+        plain = smart_encode(character) if character else ""
+        return plain if plain != character else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A message as it would be, or why it would not."""
+
+    content: Content | None
+    refusal: str  #: why it would not go out
+    is_real: bool  #: the words speak of something this person did; else of an example
+    weight: Weight | None  #: of a text
+
+
+def preview(
+    planned: PlannedFlow,
+    step: Step,
+    words: Copy,
+    contact: Contact | None,
+    *,
+    now: datetime,
+    country: str = "",
+) -> Preview:
+    """The message with these words, as `contact` would get it; without one, made up by the blueprint.
+
+    `country` is where a text would go, if not to the contact.
+    """
+    key = copies.key_of(planned, words)
+    with translation.override(key.language):
+        said = _said(planned, step, key, contact)
+        name = contact.name if contact is not None else "Ada"
+        context = (
+            copies.example(planned, step, key.channel, now=now, name=name)
+            if said is None
+            else copies.context_of(planned, step, key.channel, said, now=now, name=name)
+        )
+    content, refusal = None, ""
+    try:
+        content = composing.compose(key, words, context, purpose=planned.purpose, zone=_zone(contact))
+    except ChannelError as error:
+        refusal = error.detail
+    except Exception as error:
+        refusal = str(error) or type(error).__name__
+    weight = None
+    if content is not None and key.channel == SMS:
+        weight = _weigh(content, country or _country(contact))
+    return Preview(content, refusal, said is not None, weight)
+
+
+def _weigh(content: Content, country: str) -> Weight:
+    return Weight(segments(content.text), prices.of_segment(country) if country else None, country)
+
+
+def _country(contact: Contact | None) -> str:
+    if contact is None:
+        return ""
+    point = contact.points.filter(channel=SMS, current=True).first()
+    return (point.country if point is not None else "") or contact.country
+
+
+def _zone(contact: Contact | None) -> str:
+    if contact is None or not contact.zone:
+        return ""
+    try:
+        return ZoneInfo(contact.zone).key
+    except ZoneInfoNotFoundError:
+        return ""
+
+
+def _said(planned: PlannedFlow, step: Step, key: CopyKey, contact: Contact | None) -> Context | None:
+    """What the blueprint says of the contact's latest run; None when there is none to speak of."""
+    run = _latest_run(planned, contact) if contact is not None else None
+    if contact is None or run is None:
+        return None
+    message = run.messages.filter(state__in=OPEN).first() or run.messages.order_by("-pk").first()
+    email = contact.points.filter(channel=EMAIL, current=True).first() if key.channel == EMAIL else None
+    asked = Run(
+        message_id=message.pk if message is not None else 0,
+        step=step.key,
+        channel=key.channel,
+        contact_id=contact.pk,
+        user_id=contact.user_id,
+        name=contact.name,
+        language=key.language,
+        email=email.address if email is not None else "",
+        subjects=run.subjects,
+        anchor=run.anchor_at,
+        data=run.data,
+    )
+    try:
+        with transaction.atomic():
+            found = planned.blueprint.context([asked])
+            transaction.set_rollback(True)  # whatever the shop's code wrote while it was asked
+    except Exception as error:
+        failures.log(logger, error, "context of flow %s failed for a preview", planned.plan.key)
+        return None
+    return found.get(asked.message_id)
+
+
+def _latest_run(planned: PlannedFlow, contact: Contact) -> Enrolment | None:
+    """The run the contact is in, else the last one."""
+    runs = Enrolment.objects.filter(contact=contact, flow_id=planned.flow_id)
+    run: Enrolment | None = runs.order_by("state", "-pk").first()
+    return run
