@@ -15,7 +15,7 @@ help: ## List the targets
 demo: $(READY) ## Play the abandoned basket through the real shop and judge what arrived
 	@$(PYTHON_IN_VENV) -m sandbox.demo
 
-serve: $(READY) ## Run the sandbox shop with its engine at http://127.0.0.1:8000
+serve: $(READY) ## Run the sandbox shop, its engine and everybody's phone; opens http://127.0.0.1:8000/outbox/
 	@$(PYTHON_IN_VENV) manage.py serve_shop
 
 test: lint sqlite postgresql ## Everything: linters, types, checks, tests on SQLite and PostgreSQL

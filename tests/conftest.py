@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 from _pytest.reports import CollectReport
 
+from tests.processes import kill_table
 from tests.stores.table import table
 
 # No property depends on how fast the machine is. `make fast` looks at fewer examples.
@@ -23,8 +24,6 @@ hypothesis.settings.register_profile("fast", **_AT_ANY_SPEED, max_examples=10)
 hypothesis.settings.load_profile("whole")
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
-
-pytest_plugins = ["tests.processes.kill_table"]
 
 #: The one part that CI may leave out, and the one reason: the machine has no such interpreter, and a test
 #: downloads none.
@@ -82,6 +81,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if stores := _recorded(terminalreporter, "store matrix"):
         terminalreporter.section("The abandoned basket in every kind of store")
         for line in table(dict(stores)):
+            terminalreporter.line(line)
+    if kills := _recorded(terminalreporter, kill_table.NAME):
+        terminalreporter.section("Killed where, and what became of the messages")
+        for line in kill_table.lines(kills):
             terminalreporter.line(line)
 
 

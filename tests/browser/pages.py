@@ -1,0 +1,189 @@
+"""Every page of ours that a person can see: how to get there, and who looks.
+
+The tests look at all of them, the screenshots at some. A page that is missing here fails
+`test_every_address_of_ours_is_a_page_here_or_no_page_at_all`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from playwright.sync_api import Page as Tab
+
+#: Everything on the page is ours.
+ALL = "html"
+CONSENT = ".crosschannel-consent"
+#: Inside Django's admin all but its head, navigation and breadcrumbs.
+CONTENT = "#content"
+
+
+def press(button: str) -> Callable[[Tab], None]:
+    """Arrive by pressing a button on the page that was opened."""
+    return lambda tab: tab.get_by_role("button", name=button, exact=True).click()
+
+
+Who = Literal["stranger", "gateway", "preview", "merchant"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page."""
+
+    name: str
+    path: str  #: with names of `places.json` in braces
+    views: Sequence[str] = ()  #: names of our addresses that it shows
+    who: Who = "stranger"
+    template: str = ""  #: of Oscar, which ours extends
+    arrive: Callable[[Tab], None] | None = None
+    ours: str = ALL  #: CSS selector of our elements
+    stock: str = ""  #: a page of the same kind in which nothing is ours; "": there is none
+    status: int = 200
+    dark: bool = False
+    excused: frozenset[str] = frozenset()  #: rules of axe that are not for pages of this kind
+
+
+def _oscars(name: str, path: str, template: str, *, who: Who = "stranger") -> Page:
+    return Page(name=name, path=path, template=f"oscar/{template}", who=who, ours=CONSENT, stock=path)
+
+
+STOREFRONT = (
+    _oscars("registration", "/accounts/register/", "customer/registration.html"),
+    _oscars("login", "/accounts/login/", "customer/login_registration.html"),
+    _oscars("gateway", "/checkout/", "checkout/gateway.html", who="gateway"),
+    _oscars("preview", "/checkout/preview/", "checkout/preview.html", who="preview"),
+)
+
+BEHIND_LINKS = (
+    Page(name="recovery", path="{recover}", views=["oscar_crosschannel:recover"]),
+    Page(name="recovery-dark", path="{recover}", dark=True),
+    Page(name="recovery-gone", path="{recover_gone}", status=410),
+    Page(name="unsubscribe", path="{unsubscribe}", views=["oscar_crosschannel:unsubscribe"]),
+    Page(name="unsubscribe-text", path="{unsubscribe_text}"),
+    Page(name="unsubscribed", path="{unsubscribe_una}", arrive=press("Unsubscribe")),
+    Page(name="confirm", path="{confirm}", views=["oscar_crosschannel:confirm"]),
+    Page(name="confirm-dark", path="{confirm}", dark=True),
+    Page(name="confirmed", path="{confirm_done}", arrive=press("Yes, confirm")),
+    Page(name="confirm-over", path="{confirm_over}", status=410),
+    Page(name="unknown-link", path="/cc/u/AAEwmeYxq1KI4_k8/", status=404),
+)
+
+#: An email is shown inside the page of a mail program, which has these.
+_LANDMARKS = frozenset({"landmark-one-main", "region"})
+
+EMAILS = (
+    Page(name="email", path="/outbox/mail/{mail}/", views=["outbox-mail"], excused=_LANDMARKS),
+    Page(name="email-dark", path="/outbox/mail/{mail}/", dark=True, excused=_LANDMARKS),
+    Page(name="email-question", path="/outbox/mail/{mail_question}/", excused=_LANDMARKS),
+)
+
+_ADMIN = "/admin/oscar_crosschannel"
+_STOCK_LIST, _STOCK_FORM = "/admin/sites/site/", "/admin/sites/site/1/change/"
+
+
+def _listing(model: str) -> Page:
+    return Page(
+        name=f"{model}-list",
+        path=f"{_ADMIN}/{model}/",
+        views=[f"admin:oscar_crosschannel_{model}_changelist"],
+        who="merchant",
+        ours=CONTENT,
+        stock=_STOCK_LIST,
+    )
+
+
+def _row(model: str, place: str, *, name: str = "") -> Page:
+    return Page(
+        name=name or model,
+        path=f"{_ADMIN}/{model}/{{{place}}}/change/",
+        views=[f"admin:oscar_crosschannel_{model}_change"],
+        who="merchant",
+        ours=CONTENT,
+        stock=_STOCK_FORM,
+    )
+
+
+def _below_flow(view: str, path: str, *, name: str = "") -> Page:
+    return Page(
+        name=name or f"flow-{view}",
+        path=f"{_ADMIN}/flow/{{flow}}/{path}",
+        views=[f"admin:oscar_crosschannel_flow_{view}"],
+        who="merchant",
+        ours=CONTENT,
+        stock=_STOCK_FORM,
+    )
+
+
+def _act(model: str, act: str, place: str, *, name: str = "") -> Page:
+    return Page(
+        name=name or f"{model}-{act}",
+        path=f"{_ADMIN}/{model}/{act}/?id={{{place}}}",
+        views=[f"admin:oscar_crosschannel_{model}_{act}"],
+        who="merchant",
+        ours=CONTENT,
+        stock=_STOCK_FORM,
+    )
+
+
+_MODELS = (
+    "flow",
+    "contact",
+    "message",
+    "enrolment",
+    "suppression",
+    "topic",
+    "consentevent",
+    "consenttext",
+    "inboxevent",
+)
+
+ADMIN = (
+    Page(name="admin", path=f"{_ADMIN}/", who="merchant", ours=CONTENT, stock="/admin/auth/"),
+    *(_listing(model) for model in _MODELS),
+    _row("flow", "flow"),
+    _row("contact", "ada"),
+    _row("contact", "rosa", name="contact-stopped"),
+    _row("message", "sent", name="message-sent"),
+    _row("message", "planned", name="message-planned"),
+    _row("message", "dropped", name="message-dropped"),
+    _row("message", "stopped", name="message-stopped"),
+    _row("message", "unknown", name="message-unknown"),
+    _row("message", "cancelled", name="message-cancelled"),
+    _row("message", "code", name="message-code"),
+    _row("enrolment", "enrolment"),
+    _row("suppression", "suppression"),
+    _row("topic", "topic"),
+    _row("consentevent", "consent"),
+    _row("consenttext", "wording"),
+    _row("inboxevent", "event"),
+    _below_flow("edit", "edit/"),
+    _below_flow("words_list", "words/"),
+    _below_flow("words", "words/nudge/email/en/?who={ada}", name="words-email"),
+    _below_flow("words", "words/code/sms/en/?who={ada}", name="words-text"),
+    _below_flow("test", "words/code/sms/en/test/?who={ada}"),
+    _act("contact", "suppress", "ada_email"),
+    _act("contact", "opt-out", "ada"),
+    _act("suppression", "lift", "bounce"),
+    _act("suppression", "lift", "suppression", name="suppression-lift-refused"),
+    _act("message", "call-off", "planned"),
+    _act("enrolment", "end", "running"),
+)
+
+OUTBOX = (
+    Page(name="outbox", path="/outbox/?who=ada@example.org", views=["outbox"]),
+    Page(name="outbox-dark", path="/outbox/?who=ada@example.org", dark=True),
+)
+
+PAGES = (*STOREFRONT, *BEHIND_LINKS, *EMAILS, *ADMIN, *OUTBOX)
+
+#: Addresses of ours without a page, and why.
+NO_PAGES = {
+    "oscar_crosschannel:click": "redirects to where the link leads",
+    "oscar_crosschannel:twilio_inbound": "a webhook",
+    "oscar_crosschannel:twilio_status": "a webhook",
+    "outbox-leap": "a button of the outbox",
+    "outbox-reply": "a button of the outbox",
+    "outbox-become": "a button of the outbox",
+    "outbox-start-over": "a button of the outbox",
+}
