@@ -110,7 +110,7 @@ class Act(ABC):
         """Whether the user may do it, and may see what it is done to."""
         app = cls.of._meta.app_label
         view = get_permission_codename("view", cls.of._meta)
-        return bool(user.has_perms([f"{app}.{view}"]))
+        return bool(user.has_perms([f"{app}.{view}", f"{app}.{cls.permission}"]))
 
     @classmethod
     def url_name(cls) -> str:

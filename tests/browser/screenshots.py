@@ -71,7 +71,12 @@ PICTURES = (
     Picture(name="flow", path=f"{_ADMIN}/flow/{{flow}}/change/", who="merchant"),
     Picture(name="flow-edit", path=f"{_ADMIN}/flow/{{flow}}/edit/", who="merchant", size=_window(900)),
     Picture(name="words", path=f"{_ADMIN}/flow/{{flow}}/words/code/sms/en/?who={{ada}}", who="merchant"),
-    Picture(name="contact", path=f"{_ADMIN}/contact/{{ada}}/change/", who="merchant", of="section:has(.cc-timeline)"),
+    Picture(
+        name="contact",
+        path=f"{_ADMIN}/contact/{{ada}}/change/",
+        who="merchant",
+        of="section:has(.cc-timeline)",
+    ),
     Picture(name="why-not", path=f"{_ADMIN}/message/{{stopped}}/change/", who="merchant"),
 )
 
