@@ -24,6 +24,9 @@ def call_off(message_ids: Collection[int], *, now: datetime) -> set[int]:
     contacts.lock(set(asked.values_list("contact_id", flat=True)))
     running = enrolments.lock(run for run in asked.values_list("enrolment_id", flat=True) if run)
     called_off = _cancel(asked, now)
+    enrolments.flag_needs_next(
+        message.enrolment_id for message in called_off if message.enrolment_id in running
+    )
     return {message.pk for message in called_off}
 
 
