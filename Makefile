@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each prepares .venv by itself; the second time that takes no time.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint fast sqlite postgresql clean
+.PHONY: help setup demo serve test lint fast sqlite postgresql screenshots clean
 
 BIN := .venv/bin
 PYTHON_IN_VENV := $(BIN)/python
@@ -41,6 +41,9 @@ postgresql: $(READY) ## All migrations and the tests on a real PostgreSQL
 	$(PYTHON_IN_VENV) tests/postgres.py sh -c '\
 		$(PYTHON_IN_VENV) manage.py migrate --verbosity 0 && \
 		$(PYTHON_IN_VENV) -m pytest -n $(WORKERS) --vendor postgresql --ignore tests/core'
+
+screenshots: $(READY) ## Make the README's pictures anew, in docs/screenshots
+	@$(PYTHON_IN_VENV) -m tests.browser.screenshots
 
 setup: $(READY) ## Only prepare .venv
 

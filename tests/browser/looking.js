@@ -20,6 +20,11 @@
     const mine = [...new Set(owned)].filter((element) => document.body.contains(element) && isShown(element));
 
     const found = [];
+    for (const root of document.querySelectorAll(ours)) {
+        const place = root.parentElement?.getBoundingClientRect();
+        const isOut = (element) => isShown(element) && element.getBoundingClientRect().right > place.right + 1 && !isInScroller(element);
+        if (place) found.push(...[...root.querySelectorAll("*")].filter(isOut).map((element) => "spills out of its place: " + name(element)));
+    }
     for (const element of mine) {
         if (element.getBoundingClientRect().right > width + 1 && !isInScroller(element)) found.push("sticks out: " + name(element));
         const { overflowX, overflowY, textOverflow } = style(element);
