@@ -174,7 +174,10 @@ def _coming(message: Message, known: outlook.Outlook, now: datetime) -> ComingSt
 def _facts(contact: Contact) -> list[tuple[str, Any]]:
     user, merged = contact.user, contact.merged_into
     facts = [
-        (gettext("Account"), titles.link(user, user.email or user.get_username()) if user else gettext("none: a guest")),
+        (
+            gettext("Account"),
+            titles.link(user, user.email or user.get_username()) if user else gettext("none: a guest"),
+        ),
         (gettext("Merged into"), titles.link(merged, people.label(merged)) if merged else ""),
         (gettext("Language"), contact.language),
         (gettext("Place"), ", ".join(filter(None, [contact.region, contact.country]))),

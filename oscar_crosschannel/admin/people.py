@@ -47,7 +47,7 @@ def found(term: str) -> list[int]:
     by_email = contacts.filter(address__startswith=term.lower(), channel=EMAIL)
     if "@" in term:
         return _unique(by_email)
-    named = Contact.objects.filter(name__icontains=term).values_list("pk", flat=True)
+    named = Contact.objects.filter(name__iexact=term).values_list("pk", flat=True)
     return _unique(named, by_email if len(term) >= _FEWEST_LETTERS else [])
 
 
