@@ -24,6 +24,14 @@ from tests.browser.servers import Shop, serve, tell
 Visiting = Callable[..., AbstractContextManager[Visit]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The shop is a process with a database of its own, so once is enough; and it takes a minute to make."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            for mark in (pytest.mark.sqlite, pytest.mark.slow, pytest.mark.timeout(600)):
+                item.add_marker(mark)
+
+
 @pytest.fixture(scope="session")
 def executable() -> str:
     found = chromium.find()

@@ -9,7 +9,7 @@ from tests.browser.conftest import Visiting
 from tests.browser.pages import PAGES, Page
 from tests.browser.servers import Shop
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 KEY_PAGES = ("gateway", "recovery", "unsubscribe", "outbox", "flow-edit", "words-text", "contact-opt-out")
 

@@ -14,7 +14,7 @@ from tests.browser.looking import axe, lies_badly, shuts_out
 from tests.browser.pages import ALL, PAGES, STOREFRONT, Page
 from tests.browser.servers import STOCK, Shop, serve
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SIZES = (DESKTOP, PHONE)
 
