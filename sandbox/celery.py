@@ -1,4 +1,8 @@
-"""The Celery application, for stores that run one: `celery -A sandbox worker -B`."""
+"""The Celery application, for stores that run one: `celery -A sandbox worker` and `celery -A sandbox beat`.
+
+Beat reads its rows from the database; `migrate` has made the one that runs the engine. A single
+worker may be its own beat: `celery -A sandbox worker -B`.
+"""
 
 import os
 

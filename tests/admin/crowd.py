@@ -72,7 +72,7 @@ def fill(contacts: int, messages: int) -> None:
 
     _check_references("replica")  # the copies are right by construction
     whose = f"{FIRST} + (n / 2) % {contacts}"
-    ago = f"'{NOW.isoformat()}'::timestamptz - ({messages} - n) * interval '365 days' / {messages}"
+    ago = f"'{NOW.isoformat()}'::timestamptz - ({messages} - n)::float / {messages} * interval '365 days'"
     own = f"{FIRST} + n"
     twice = f"{FIRST} + 2 * n"
     address = "'person' || n || '@example.com'"
@@ -97,8 +97,11 @@ def fill(contacts: int, messages: int) -> None:
     _multiply(attempt, messages, id=own, message_id=own, uuid="gen_random_uuid()", provider_id="'pm-' || n")
     _multiply(click, messages // 5, id=own, message_id=f"{FIRST} + 5 * n", at=ago)
     _multiply(event, messages, id=own, key="'event:' || n", occurred_at=ago)
+    _multiply(
+        event, contacts // 2, key="'SM' || n", name="'sms.received'", phone="'+1212' || lpad(n::text, 7, '0')"
+    )
     _multiply(belonging, contacts, id=own, object_id=own, contact_id=own)
-    _multiply(blocked, contacts // 10, id=own, digest="'sms' || 10 * n")
+    _multiply(blocked, contacts // 2, id=own, digest="'sms' || 2 * n")
     _log(contacts // 20)
     _check_references("origin")
     for row in (click, attempt, sent, run, consent, belonging, blocked, event):

@@ -102,7 +102,7 @@ def pages() -> Iterator[str]:
     yield listing("message", f"?flow={Flow.objects.get(key='kettle_calls').pk}&before={last - 100_000}")
     yield listing("message", "?o=5")
     for model in ("message", "contact", "enrolment"):
-        for term in ("Name77", "person777@", "0000777", "+12120000777"):
+        for term in ("Name77", "person7", "person777@", "0000777", "+12120000777"):
             yield listing(model, f"?q={term.replace('+', '%2B')}")
     yield listing("contact", "?guest=no")
     yield listing("enrolment", "?state__exact=0")

@@ -7,6 +7,7 @@ has it.
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,11 +24,16 @@ MISSING = (
 def find() -> str:
     """Path of a browser of the Chromium family; empty if there is none."""
     for name in NAMES:
-        if found := shutil.which(name):
+        if (found := shutil.which(name)) and _starts(found):
             return found
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
     return own if Path(own).exists() else ""
+
+
+def _starts(path: str) -> bool:
+    """Ubuntu has a `chromium-browser` that only says where to get one."""
+    return subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ from tests.browser.conftest import Visiting
 from tests.browser.pages import PAGES, Page
 from tests.browser.servers import Shop
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
 KEY_PAGES = ("gateway", "recovery", "unsubscribe", "outbox", "flow-edit", "words-text", "contact-opt-out")
 
 #: Notes our controls and how they look while the focus is elsewhere; returns how many there are.

@@ -14,8 +14,6 @@ from tests.browser.looking import axe, lies_badly, shuts_out
 from tests.browser.pages import ALL, PAGES, STOREFRONT, Page
 from tests.browser.servers import STOCK, Shop, serve
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
 SIZES = (DESKTOP, PHONE)
 
 

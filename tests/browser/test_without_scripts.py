@@ -11,8 +11,6 @@ from tests.browser.browsing import Visit
 from tests.browser.conftest import Visiting
 from tests.browser.servers import Shop
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
 PASSWORD = "unhurried-tea"
 
 

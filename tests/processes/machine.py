@@ -22,11 +22,11 @@ ROOT = Path(__file__).parents[2]
 SUPERVISOR = ("sh", "-c", 'while :; do "$@"; sleep 0.2; done', "supervisor")
 
 
-def wait_until(true: Callable[[], Any], what: str) -> None:
-    """Poll until something holds. `what` is the sentence if it never does."""
+def wait_until(true: Callable[[], Any], otherwise: Callable[[], str]) -> None:
+    """Poll until something holds; `otherwise` says what is the matter if it never does."""
     deadline = time.monotonic() + PATIENCE
     while not true():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, otherwise()
         time.sleep(0.05)
 
 
@@ -63,10 +63,10 @@ class Process:
 
     def wait_until_said(self, words: str, times: int = 1) -> None:
         def said() -> bool:
-            assert self.is_alive(), f"{self.name} has ended:\n{self.last_words()}"
+            assert self._popen.poll() is None, f"{self.name} has ended:\n{self.last_words()}"
             return self.said(words) >= times
 
-        wait_until(said, f"{self.name} never said {words!r}:\n{self.last_words()}")
+        wait_until(said, lambda: f"{self.name} never said {words!r}:\n{self.last_words()}")
 
     def said(self, words: str) -> int:
         """How often its output has these words."""
@@ -74,9 +74,6 @@ class Process:
 
     def last_words(self) -> str:
         return self._log.read_text(errors="replace")[-3000:]
-
-    def is_alive(self) -> bool:
-        return self._popen.poll() is None
 
     def freeze(self) -> None:
         os.killpg(self._popen.pid, signal.SIGSTOP)

@@ -40,14 +40,15 @@ class People:
 
     def wait_until_all_are(self, state: State) -> None:
         wait_until(
-            lambda: self.states() == {state: len(self.ids)}, f"not all {state.name} but {self.states()}"
+            lambda: self.states() == {state: len(self.ids)},
+            lambda: f"not all {state.name} but {self.states()}",
         )
         if state is State.UNKNOWN:
             self.doubted |= set(self.ids)
 
     def wait_until_resolved(self) -> None:
         """Until nothing is owed any more."""
-        wait_until(lambda: not self.is_owed(), f"still open: {self.states()}")
+        wait_until(lambda: not self.is_owed(), lambda: f"still open: {self.states()}")
 
     def addresses(self) -> dict[str, int]:
         """Whose each address is."""

@@ -5,21 +5,27 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import ExitStack
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from celery import Celery
+from django.db import transaction
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from oscar_crosschannel import tasks
 
-from .machine import Broker, Database, Process
+from .machine import Broker, Database, Process, wait_until
 from .outside import PATIENCE, Mailboxes, Phones
 from .people import People, owe_letters, owe_texts
 from .store.crosschannel import CRASHES
 
 BASE_URL = "https://localhost"
 CELERY = ("-m", "celery", "-A", "sandbox")
-SCHEDULER = ("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler")
+#: By name of a row of beat's, the worker that it wakes.
+ROWS = {tasks.tick.name: "first", "second": "second"}
+SCHEDULE_CHANGED = "Schedule changed"
 LOOP = ("manage.py", "crosschannel_run", "--verbosity", "2")
 
 
@@ -58,12 +64,8 @@ class Shop:
         command = (*CELERY, "worker", "--loglevel", "INFO", "--hostname", f"{name}@shop")
         return self.start(name, *command, *options, ready=" ready.", supervised=True)
 
-    def start_worker_with_beat(self, name: str) -> Process:
-        schedule = str(self.home / "schedule")
-        return self.start_worker(name, "--beat", "--schedule", schedule, *SCHEDULER)
-
     def start_beat(self, name: str) -> Process:
-        command = (*CELERY, "beat", "--loglevel", "INFO", "--pidfile", "", *SCHEDULER)
+        command = (*CELERY, "beat", "--loglevel", "INFO", "--pidfile", "")
         return self.start(name, *command, ready="beat: Starting")
 
     def start_loop(self, name: str) -> Process:
@@ -90,6 +92,9 @@ class Shop:
         crashes = self.home / CRASHES
         return len(crashes.read_text().splitlines()) if crashes.exists() else 0
 
+    def has_crashed(self, times: int) -> bool:
+        return self.crashes() >= times
+
     def close(self) -> None:
         self._ends.close()
 
@@ -115,19 +120,34 @@ class CeleryShop(Shop):
         return self.start_worker("second", "--concurrency", "2", "--queues", "second")
 
     def wake(self, *workers: Process) -> None:
-        """From now on beat sends ticks to these workers only."""
-        for row in PeriodicTask.objects.filter(name__in=self._rows):
-            row.enabled = self._rows[row.name] in [worker.name for worker in workers]
-            row.save()
+        """Return when beat sends ticks to these workers only, and the others have ended theirs."""
+        awake = {worker.name for worker in workers}
+        rows = PeriodicTask.objects.filter(name__in=ROWS)
+        if {ROWS[row.name] for row in rows if row.enabled} == awake:
+            return
+        known = self.beat.said(SCHEDULE_CHANGED)
+        with transaction.atomic():
+            for row in rows:
+                row.enabled = ROWS[row.name] in awake
+                row.save()
+        self.beat.wait_until_said(SCHEDULE_CHANGED, known + 1)
+        for worker in (self.first, self.second):
+            if worker.name not in awake:
+                wait_until(partial(self.is_idle, worker), lambda: "a worker does not end its task")
+
+    def is_idle(self, worker: Process) -> bool:
+        """Whether it has no task; one that does not answer is dead or frozen, and takes none."""
+        return not self._tasks_of(worker, patience=1)
 
     def kill_the_child_at_work(self, worker: Process) -> None:
         """As the kernel does when memory runs out. Its parent notices within seconds, and replaces it."""
-        app = Celery(broker=self.broker.url, set_as_current=False)
-        answers = app.control.inspect(destination=[f"{worker.name}@shop"], timeout=PATIENCE).active()
-        [[task]] = answers.values()
-        os.kill(task["worker_pid"], signal.SIGKILL)
+        tasks_running = self._tasks_of(worker, patience=PATIENCE)
+        os.kill(min(tasks_running, key=itemgetter("time_start"))["worker_pid"], signal.SIGKILL)
 
-    _rows = {tasks.tick.name: "first", "second": "second"}
+    def _tasks_of(self, worker: Process, *, patience: float) -> list[dict[str, Any]]:
+        app = Celery(broker=self.broker.url, set_as_current=False)
+        answers = app.control.inspect(destination=[f"{worker.name}@shop"], timeout=patience).active() or {}
+        return [task for tasks_running in answers.values() for task in tasks_running]
 
     def _schedule_second_worker(self) -> None:
         row = PeriodicTask.objects.get(name=tasks.tick.name)

@@ -19,7 +19,7 @@ def test_a_refused_login_rests_the_channel_tells_the_operator_once_and_heals(sho
     calls, refusals = shop.phones.calls, 3
     shop.phones.answer_next(AUTHENTICATE, times=refusals)
     people = shop.owe_texts(10)
-    wait_until(ChannelRest.objects.exists, "nobody noticed that the login was refused")
+    wait_until(ChannelRest.objects.exists, lambda: "nobody noticed that the login was refused")
     rest = ChannelRest.objects.get()
     assert (rest.channel, rest.code) == ("sms", str(AUTHENTICATE))
     assert people.states() == {State.PLANNED: 10}

@@ -45,7 +45,7 @@ def each_got_one(groups: list[People]) -> bool:
 def test_one_process_and_a_folder_are_enough(shop: Shop, groups: list[People]) -> None:
     shop.broker_url = "filesystem://"
     shop.schedule_each_second()
-    shop.start_worker_with_beat("worker")
+    shop.start_worker("worker", "--beat")
     assert each_got_one(groups)
 
 
