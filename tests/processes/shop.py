@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +138,14 @@ class CeleryShop(Shop):
         """Whether it has no task; one that does not answer is dead or frozen, and takes none."""
         return not self._tasks_of(worker, patience=1)
 
-    def kill_the_child_at_work(self, worker: Process) -> None:
-        """As the kernel does when memory runs out. Its parent notices within seconds, and replaces it."""
-        tasks_running = self._tasks_of(worker, patience=PATIENCE)
-        os.kill(min(tasks_running, key=itemgetter("time_start"))["worker_pid"], signal.SIGKILL)
+    def kill_who_is_at_work(self, worker: Process) -> None:
+        """As the kernel does when memory runs out. Their parent notices within seconds, and replaces them.
+
+        All that have a task: beside the one that is in a call, another may just be finding nothing to do.
+        """
+        for task in self._tasks_of(worker, patience=PATIENCE):
+            with suppress(ProcessLookupError):  # killed before, and its parent has yet to notice
+                os.kill(task["worker_pid"], signal.SIGKILL)
 
     def _tasks_of(self, worker: Process, *, patience: float) -> list[dict[str, Any]]:
         app = Celery(broker=self.broker.url, set_as_current=False)
