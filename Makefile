@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each prepares .venv by itself; the second time that takes no time.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint fast sqlite postgresql screenshots clean
+.PHONY: help setup demo serve test lint fast sqlite postgresql screenshots card breakages clean
 
 BIN := .venv/bin
 PYTHON_IN_VENV := $(BIN)/python
@@ -44,6 +44,13 @@ postgresql: $(READY) ## All migrations and the tests on a real PostgreSQL
 
 screenshots: $(READY) ## Make the README's pictures anew, in docs/screenshots
 	@$(PYTHON_IN_VENV) -m tests.browser.screenshots
+
+card: $(READY) ## Write docs/guarantees.md anew from the tests' marks
+	@$(PYTHON_IN_VENV) -m tests.rules.card
+
+breakages: $(READY) ## Break every promise on purpose, in a copy; its tests must notice (half an hour)
+	@$(PYTHON_IN_VENV) -m tests.rules.breakages
+	@$(PYTHON_IN_VENV) -m tests.rules.card
 
 setup: $(READY) ## Only prepare .venv
 

@@ -47,8 +47,11 @@ def enrol(contact: Contact, flow: str, event: Event) -> None:
         enrolments.enrol(contact, planned, event, now=timezone.now())
 
 
-def wording(channel: str, language: str) -> Wording:
-    """The words to show beside a consent box of a front end of your own, and their `digest`.
+def wording(kind: str, language: str, *, country: str = "", topics: Sequence[str] = ()) -> Wording:
+    """The words to show beside a consent box of a front end of your own, and their `digest`. One statement.
+
+    `kind` is the channel, or another box: "order_texts" for texts about orders, or a file of your own in
+    `templates/oscar_crosschannel/consent`. With `topics` the words name exactly these.
 
     What the shopper answered goes back as an event, and is treated like an answer in Oscar's own forms:
 
@@ -56,13 +59,19 @@ def wording(channel: str, language: str) -> Wording:
             answers=(ConsentAnswer(channel="email", text=wording.digest, language=language, given=True,
                                    form="checkout", address=email),)))
     """
-    return consents.wording(channel, language)
+    return consents.wording(kind, language, country=country, topics=topics)
 
 
 def grant(
     contact: Contact, channel: str, topics: Sequence[str], *, source: str, words: str, **proof: Any
 ) -> None:
-    """Record that a contact agreed, with the words shown. Raises ValueError when proof is missing."""
+    """Record that a contact agreed, with the words shown. Raises ValueError when proof is missing.
+
+    `proof`: `address`, `language` of the words, `basis`, and fields of `ConsentEvent` (ip, page_url, at, …). A
+    basis of "implied" needs `expires_at`, or the `occasion` ("purchase", "inquiry") in a country whose law
+    says how long that lasts; "soft_opt_in" needs `way_out_offered=True`; a topic with a minimum age
+    needs `born_on`.
+    """
     with transaction.atomic():
         consents.grant(contact, channel, topics, source=source, words=words, now=timezone.now(), **proof)
 

@@ -21,9 +21,9 @@ class CrosschannelConfig(AppConfig):
     def ready(self) -> None:
         from . import blueprints, checks  # noqa: F401 - importing checks registers them
         from .conf import bind_shop, flows
-        from .oscar import receivers
+        from .oscar import accounts, receivers
         from .oscar.shop import OscarShop
-        from .web import tracking_events
+        from .web import inbound_email, tracking_events
 
         bind_shop(OscarShop())
         for blueprint in blueprints.SHIPPED:
@@ -31,7 +31,9 @@ class CrosschannelConfig(AppConfig):
         # a store's own flows, and its versions of ours: `crosschannel.py` in any of its apps
         autodiscover_modules("crosschannel")
         receivers.connect()
+        accounts.connect()
         tracking_events.connect()
+        inbound_email.connect()
         post_migrate.connect(_install, sender=self, dispatch_uid="oscar_crosschannel.install")
 
 

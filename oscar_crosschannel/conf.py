@@ -37,11 +37,29 @@ class Settings:
     EMAIL_FROM_TRANSACTIONAL: str = ""
     #: Dotted path of a Django email backend for this app's mail; None: the project's own.
     EMAIL_BACKEND: str | None = None
-    #: An address that takes `mailto:` unsubscribes, if the shop works that mailbox off; empty: the
-    #: https link alone, which is enough (RFC 8058).
+    #: A mailbox that takes tags ("shop+tag@…") and whose mail the provider hands to Anymail's inbound webhook:
+    #: answers to emails and `mailto:` unsubscribes go there, and who says stop is heard. Let the provider
+    #: forward a copy to whoever answers mail. Empty: answers go to the sender.
+    EMAIL_INBOUND: str = ""
+    #: Without EMAIL_INBOUND: an address that takes `mailto:` unsubscribes, if somebody works that mailbox off;
+    #: empty: the https link alone, which is enough (RFC 8058).
     EMAIL_UNSUBSCRIBE_MAILTO: str = ""
     #: Messages per second that the email provider allows, over all workers together; None: no limit.
     EMAIL_RATE: float | None = None
+    #: So many soft bounces within the time, without a delivery between, and an address counts as gone.
+    SOFT_BOUNCES: int = 3
+    SOFT_BOUNCES_WITHIN: timedelta = timedelta(days=30)
+    #: Shares of the emails sent that are reported as spam, or bounce for good, over GUARD_WINDOW: from "warn"
+    #: on the operator is told, from "pause" on marketing email waits until staff let it go on. Gmail asks for
+    #: less than 0.1 % complaints and never 0.3 %.
+    GUARDS: Mapping[str, Mapping[str, float]] = {
+        "complaints": {"warn": 0.001, "pause": 0.003},
+        "bounces": {"pause": 0.05},
+    }
+    GUARD_WINDOW: timedelta = timedelta(days=7)
+    #: One complaint among few emails says nothing: fewer bad ones, or fewer emails, trip no guard.
+    GUARD_LEAST_BAD: int = 3
+    GUARD_LEAST_SENT: int = 100
 
     SMS_BACKEND: str = "oscar_crosschannel.channels.sms_backends.console.ConsoleBackend"
     #: Segments per second that the sender may send, over all workers together; None: no limit. A US
@@ -53,6 +71,22 @@ class Settings:
     SMS_PRICES: Mapping[str, Any] = {}
     #: "carrier_managed": the provider answers STOP and HELP; "app_managed": this app does.
     SMS_OPT_OUT_REPLIES: str = "carrier_managed"
+    #: Whether texts that an order needs still go to who texted STOP. Only where no carrier blocks them.
+    STOP_KEEPS_TRANSACTIONAL: bool = False
+    #: Ask who texted STOP whether order texts should go on, and wait so long for their ORDERS; None: do not
+    #: ask. Without an answer everything stays stopped. Only with "app_managed".
+    STOP_SCOPE_QUESTION: timedelta | None = None
+    #: Words that sign up whoever texts them, by language; none: nobody signs up that way. Beside the word the
+    #: shop prints the words of `oscar_crosschannel/consent/sms_keyword.txt`, or the merchant's own.
+    SMS_JOIN_WORDS: Mapping[str, Sequence[str]] = {
+        "en": ("JOIN",),
+        "de": ("DABEI",),
+        "fr": ("REJOINDRE",),
+        "es": ("UNIRME",),
+        "it": ("ISCRIVIMI",),
+        "nl": ("MEEDOEN",),
+        "pt": ("PARTICIPAR",),
+    }
     #: How many texts a month the consent wording promises at most.
     SMS_FREQUENCY: str = "4"
     #: ACCOUNT_SID, AUTH_TOKEN, SECONDARY_AUTH_TOKEN, API_KEY, API_SECRET, MESSAGING_SERVICE_SID,
@@ -70,8 +104,11 @@ class Settings:
     }
     #: Dotted paths of further policies; a policy can only tighten a channel.
     POLICIES: Sequence[str] = ()
-    #: Changes to the shipped table of legal and customary hours, same shape as data/sms_hours.json.
-    SMS_HOURS: Mapping[str, Any] = {}
+    #: Changes to the shipped table of rules for texts by place, field by field; same shape as
+    #: data/texting_rules.json. The merchant's own rows, in the admin, count on top of it.
+    TEXTING_RULES: Mapping[str, Any] = {}
+    #: Law changes: rules that nobody has compared with it for longer are pointed out.
+    REVIEW_RULES_AFTER: timedelta = timedelta(days=180)
     #: Frequency caps as a list of dicts (see core.policies.DEFAULT_CAPS); None: the default ones.
     CAPS: Sequence[Mapping[str, Any]] | None = None
     #: Messages that come out of quiet hours are spread over this time.
@@ -111,6 +148,20 @@ class Settings:
     BASKET_URL: str = "basket:summary"
     #: Whether the app's consent boxes and account tab show in Oscar's templates by themselves.
     TEMPLATE_INJECTION: bool = True
+
+    #: What becomes of a contact whose account is deleted: "erase", "anonymise" (as "erase", but runs, messages
+    #: and clicks stay to be counted), or "keep" (a guest from then on).
+    ON_ACCOUNT_DELETION: str = "erase"
+    #: How long is kept why each message was or was not sent.
+    RETAIN_DECISIONS: timedelta = timedelta(days=180)
+    #: How long is kept what was heard from the shop, from people and from providers.
+    RETAIN_EVENTS: timedelta = timedelta(days=180)
+    #: How long is kept what a webhook or a click brought along: addresses, browsers.
+    RETAIN_WEBHOOKS: timedelta = timedelta(days=30)
+    #: How long the ledger keeps what was last said about an address, if nobody relies on it any more; the
+    #: second if somebody there said stop. Laws ask for 5 years (16 CFR 310.5) and 10 (Virginia, SB 1339).
+    RETAIN_CONSENTS: timedelta = timedelta(days=5 * 366)
+    RETAIN_REVOCATIONS: timedelta = timedelta(days=10 * 366)
 
     #: Dotted path of a function that moves a development clock to a datetime; for `crosschannel_run --now`.
     DEVELOPMENT_CLOCK: str = ""

@@ -12,10 +12,14 @@ from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
 from .web.confirm import confirm
+from .web.order_texts import order_texts
+from .web.preferences import account, preferences
 from .web.recovery import recover
+from .web.sign_up import sign_up
 from .web.tracking import click
 from .web.unsubscribe import unsubscribe
 from .web.webhooks import twilio_inbound, twilio_status
+from .web.why import why
 
 app_name = "oscar_crosschannel"
 
@@ -29,6 +33,11 @@ urlpatterns = [
     *_either("r/<slug:token>", recover, "recover"),
     *_either("u/<slug:token>", unsubscribe, "unsubscribe"),
     *_either("c/<slug:token>", confirm, "confirm"),
+    *_either("preferences", account, "account"),
+    *_either("p/<slug:token>", preferences, "preferences"),
+    *_either("w/<slug:token>", why, "why"),
+    *_either("sign-up", sign_up, "sign_up"),
+    *_either("order-texts/<slug:token>", order_texts, "order_texts"),
     *_either("twilio/inbound", twilio_inbound, "twilio_inbound"),
     *_either("twilio/status/<uuid:uuid>", twilio_status, "twilio_status"),
 ]

@@ -58,7 +58,7 @@ def grant_all(points: Iterable[ContactPoint], topics: Sequence[str]) -> None:
         mechanism="checkbox", actor="customer", brand="Test", at=LONG_AGO, digest=uuid4().hex,
     )  # fmt: skip
     Consent.objects.bulk_create(
-        Consent(point=point, topic=topic, answer="granted", since=LONG_AGO, event=proof)
+        Consent(point=point, topic=topic, answer="granted", basis=proof.basis, since=LONG_AGO, event=proof)
         for point in points
         for topic in topics
     )

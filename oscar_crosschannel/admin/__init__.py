@@ -5,6 +5,34 @@ into sentences; it changes rows through services only, beside Django's own log o
 must not know how a message is sent or be imported by the rest.
 """
 
-from . import consents, contacts, enrolments, flows, inbox, messages
+from . import (
+    consents,
+    contacts,
+    enrolments,
+    flows,
+    frequency,
+    guards,
+    inbox,
+    messages,
+    places,
+    privacy,
+    replies,
+    topics,
+    wording_versions,
+)
 
-__all__ = ["consents", "contacts", "enrolments", "flows", "inbox", "messages"]
+__all__ = [
+    "consents",
+    "contacts",
+    "enrolments",
+    "flows",
+    "frequency",
+    "guards",
+    "inbox",
+    "messages",
+    "places",
+    "privacy",
+    "replies",
+    "topics",
+    "wording_versions",
+]

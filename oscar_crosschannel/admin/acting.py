@@ -52,6 +52,8 @@ class Done:
     went_well: bool = True
     #: what the log says about which row
     log: Sequence[tuple[Model, str]] = ()
+    #: a file that it made, instead of the page to go on with
+    file: HttpResponse | None = None
 
 
 class NoteForm(forms.Form):
@@ -149,14 +151,19 @@ def _page(request: HttpRequest, model_admin: ActingAdmin, kind: type[Act]) -> Ht
         raise Http404
     act = kind(rows, timezone.now())
     form = act.form(request.POST if request.method == "POST" else None)
-    if form.is_valid():
+    if form.is_valid() and not act.objection():
         return _do(request, model_admin, act, form)
     return _ask(request, model_admin, act, form)
 
 
 def _ids(request: HttpRequest) -> list[int]:
     given = request.GET.getlist("id")[:MOST_ROWS]
-    return [int(each) for each in given if each.isdecimal() and len(each) < 19]
+    return [int(each) for each in given if is_id(each)]
+
+
+def is_id(written: str) -> bool:
+    """Whether this could be the id of a row; Python and databases refuse very long numbers."""
+    return written.isdecimal() and len(written) < 19
 
 
 def _do(request: HttpRequest, model_admin: ActingAdmin, act: Act, form: forms.Form) -> HttpResponse:
@@ -164,6 +171,8 @@ def _do(request: HttpRequest, model_admin: ActingAdmin, act: Act, form: forms.Fo
         done = act.do(form.cleaned_data, request.user.get_username())
         for row, words in done.log:
             _write_down(request.user, row, words)
+    if done.file is not None:
+        return done.file
     level = messages.SUCCESS if done.went_well else messages.WARNING
     model_admin.message_user(request, done.told, level)
     return redirect(act.page())

@@ -1,4 +1,4 @@
-"""The five things that staff may do by hand, and what each would do, in numbers."""
+"""What staff may do by hand, and what each would do, in numbers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
 from ..core.lifecycle import OPEN, RECALLABLE, State
-from ..models import Contact, ContactPoint, Enrolment, Message, Suppression, Topic
-from ..services import consents, contacts as contact_services, interventions, suppressions
+from ..models import Contact, ContactPoint, Enrolment, Message, Suppression
+from ..services import consents, contacts as contact_services, interventions, suppressions, topics
 from . import people, sentences, titles
 from .acting import Act, Done, NoteForm, back_to
+from .persons import Erase, Export
 
 Scope = Suppression.Scope
 
@@ -76,7 +77,7 @@ class Suppress(Act):
             point.address,
             cause=Suppression.Cause.MANUAL,
             scope=Scope(said["scope"]),
-            note=said["note"],
+            note=f"{actor}: {said['note']}",
             now=self.now,
         )
         if not changed:
@@ -84,7 +85,13 @@ class Suppress(Act):
         words = {"channel": sentences.channels([point.channel]), "note": said["note"]}
         logged = gettext("put the address for %(channel)s on the suppression list: %(note)s") % words
         told = gettext("The address is on the suppression list.")
-        return _done(told, _users_of([point]), [point.channel], [(point.contact, logged)])
+        block = suppressions.in_force(point.channel, point.address)
+        return _done(
+            told,
+            _users_of([point]),
+            [point.channel],
+            [(row, logged) for row in (point.contact, block) if row],
+        )
 
     def page(self) -> str:
         return back_to(self.point.contact)
@@ -129,7 +136,7 @@ class OptOutForm(forms.Form):
         ]
         self.fields["topic"].choices = [  # type: ignore[attr-defined]
             ("", gettext("everything")),
-            *Topic.objects.order_by("name").values_list("key", "name"),
+            *((topic.key, titles.topic(topic)) for topic in topics.in_order()),
         ]
 
     def clean_said_at(self) -> Any:
@@ -208,6 +215,8 @@ class OptOut(Act):
 
 # Taking an address off the suppression list
 
+_STILL_UNREAD = _("Marketing there still waits until somebody has read what the person wrote.")
+
 
 class Lift(Act):
     key, of, permission = "lift", Suppression, "lift_suppression"
@@ -227,12 +236,16 @@ class Lift(Act):
         yield gettext("It was blocked for %(channel)s because of this: %(why)s.") % words
         yield gettext("Messages go there again, as far as the owner of the address has agreed to them.")
         yield gettext("If it still does not work, the provider will report that and it is blocked again.")
+        if self.row.reply_id:
+            yield str(_STILL_UNREAD)
 
     def objection(self) -> str:
         if self.row.lifted_at:
             return gettext("It was taken off the list before.")
         if self.row.cause in suppressions.STAFF_MAY_LIFT:
             return ""
+        if self.row.cause == Suppression.Cause.REVIEW:
+            return gettext("Somebody has to read what the person wrote: see “Replies to read”.")
         words = {"why": self.row.get_cause_display()}
         if self.row.cause in suppressions.OWN_WISH:
             return gettext("Only the person can lift this, by agreeing anew (%(why)s).") % words
@@ -249,9 +262,8 @@ class Lift(Act):
         users = Contact.objects.filter(
             points__channel=self.row.channel, points__digest=self.row.digest
         ).order_by("pk")
-        return Done(
-            gettext("The address is no longer blocked."), log=[(each, logged) for each in (self.row, *users)]
-        )
+        told = _STILL_UNREAD if self.row.reply_id else gettext("The address is no longer blocked.")
+        return Done(str(told), log=[(each, logged) for each in (self.row, *users)])
 
     def page(self) -> str:
         return back_to(self.row)
@@ -365,7 +377,7 @@ class EndRun(Act):
         return back_to(self.run)
 
 
-ACTS: Sequence[type[Act]] = (Suppress, OptOut, Lift, CallOff, EndRun)
+ACTS: Sequence[type[Act]] = (Suppress, OptOut, Lift, CallOff, EndRun, Export, Erase)
 
 
 def allowed(user: Any) -> dict[str, str]:

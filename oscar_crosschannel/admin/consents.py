@@ -1,21 +1,26 @@
-"""What people agreed to: the ledger, the words they saw, and the topics. None of it can be changed here."""
+"""What people agreed to: the ledger, and the words they saw. None of it can be changed here."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import Truncator, capfirst
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
-from ..models import ConsentEvent, ConsentText, Topic
+from ..models import ConsentEvent, ConsentText, Topic, Watermark
+from ..services import evidence
 from ..services.contacts import known_as
-from . import stories
+from . import sentences, stories
 from .filters import ChannelFilter
 from .longlists import LongListed
-from .reading import ReadingAdmin
+from .reading import ReadingAdmin, badge
 
 
 @admin.register(ConsentEvent)
@@ -32,12 +37,32 @@ class ConsentEventAdmin(LongListed, ReadingAdmin):
                 "fields": (
                     "basis", "jurisdiction", "expires_at", "source", "mechanism", "default_state",
                     "address_given", "page_url", "ip", "user_agent", "session", "order_number",
-                    "age_check", "brand", "actor", "received_at", "provider_id", "message_id",
+                    "proven_age", "way_out_offered", "brand", "actor", "received_at", "provider_id", "message_id",
                 )
             },
         ),
-        (_("Seal"), {"fields": ("previous_digest", "digest")}),
+        (_("Seal"), {"fields": ("seals", "previous_digest", "digest")}),
     )  # fmt: skip
+
+    readonly_fields = ("seals",)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"subtitle": _examined(), **(extra_context or {})})
+
+    @admin.display(description=_("entries for this address"))
+    def seals(self, event: ConsentEvent) -> SafeString:
+        rows = evidence.ledger(event.channel, event.address, event.contact_id)
+        if wrong := evidence.altered(event.channel, event.address, event.contact_id):
+            ids = ", ".join(map(str, wrong))
+            return format_html("{} {}", badge(_("altered"), "bad"), gettext("entries %(ids)s") % {"ids": ids})
+        since = rows.order_by("pk").values_list("at", flat=True)[0]
+        words = gettext("%(count)d entries since %(since)s are as they were written") % {
+            "count": rows.count(),
+            "since": sentences.moment(since, timezone.now()),
+        }
+        return format_html("{} {}", badge(_("unbroken"), "good"), words)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         name = Topic.objects.filter(key=OuterRef("topic")).values("name")[:1]
@@ -57,6 +82,27 @@ class ConsentEventAdmin(LongListed, ReadingAdmin):
         return queryset, False
 
 
+def _examined() -> str:
+    """What the last examination of the whole ledger found."""
+    marks = dict(
+        Watermark.objects.filter(name__in=[evidence.WHOLE, evidence.BROKEN]).values_list("name", "at")
+    )
+    if (at := marks.get(evidence.BROKEN)) is not None:
+        told = gettext(
+            "Some entries are not as they were written: found on %(at)s by crosschannel_verify, which names them."
+        )
+        return told % {"at": _moment(at)}
+    first = ConsentEvent.objects.order_by("pk").values_list("at", flat=True).first()
+    if (at := marks.get(evidence.WHOLE)) is not None and first is not None:
+        told = gettext("Unbroken since %(first)s; last examined as a whole on %(at)s.")
+        return told % {"first": _moment(first), "at": _moment(at)}
+    return gettext("Never examined as a whole: crosschannel_verify does so.")
+
+
+def _moment(at: datetime) -> str:
+    return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")
+
+
 @admin.register(ConsentText)
 class ConsentTextAdmin(ReadingAdmin):
     list_display = ("beginning", "channel", "language", "created_at")
@@ -68,9 +114,3 @@ class ConsentTextAdmin(ReadingAdmin):
     @admin.display(description=_("words"))
     def beginning(self, text: ConsentText) -> str:
         return Truncator(text.words).chars(100)
-
-
-@admin.register(Topic)
-class TopicAdmin(ReadingAdmin):
-    list_display = ("name", "description", "purpose", "key")
-    ordering = ("name",)

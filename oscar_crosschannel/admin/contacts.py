@@ -20,13 +20,14 @@ from ..core.decision import Finding, Outcome
 from ..core.facts import EMAIL, SMS, Answer
 from ..core.lifecycle import OPEN, RECALLABLE
 from ..core.rulings import Reason
-from ..models import Consent, Contact, ContactPoint, Enrolment, Message, Suppression, Topic
-from ..services import contacts as contact_services, outlook, suppressions
-from . import acting, people, sentences, stories, timeline, titles
+from ..models import Consent, Contact, ContactPoint, Enrolment, Erasure, Message, Suppression, Topic
+from ..services import contacts as contact_services, outlook, suppressions, topics as topic_services
+from . import acting, people, sentences, stories, texting_times, timeline, titles
 from .acting import ActingAdmin
 from .acts import Lift, OptOut, Suppress
 from .filters import AccountFilter, ChannelFilter, LiftedFilter
 from .longlists import LongListed
+from .persons import Erase, Export
 from .reading import FoundByPerson, StoryAdmin, badge, state_badge
 
 #: Of what is still to come, and of flows a person is inside, the page shows so many at most.
@@ -79,7 +80,7 @@ class PointStory:
 
 @admin.register(Contact)
 class ContactAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
-    acts = (Suppress, OptOut)
+    acts = (Suppress, OptOut, Export, Erase)
     list_display = ("whom", "email", "phone", "language", "account", "created_at")
     list_select_related = ("user",)
     list_filter = (AccountFilter,)
@@ -110,7 +111,7 @@ class ContactAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
         return people.label(row)
 
     def story(self, row: Contact, now: datetime) -> Mapping[str, Any]:
-        topics = list(Topic.objects.order_by("name"))
+        topics = list(topic_services.in_order())
         coming = list(
             row.messages.filter(state__in=OPEN)
             .select_related("contact", "flow", "enrolment")
@@ -121,9 +122,10 @@ class ContactAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
             "contact": row,
             "facts": _facts(row),
             "channels": [capfirst(str(word)) for word in sentences.CHANNELS.values()],
+            "texting_times": texting_times.of(row, now),
             "may_write": [_may_write(topic, known, now) for topic in topics],
             "coming": [_coming(message, known, now) for message in coming],
-            "points": _points(row, {topic.key: topic.name for topic in topics}),
+            "points": _points(row, {topic.key: titles.topic(topic) for topic in topics}),
             "runs": [
                 (run, titles.link(run, titles.flow(run.flow.key)), titles.step(run.step_key))
                 for run in row.enrolments.filter(state=Enrolment.State.ACTIVE)
@@ -140,7 +142,7 @@ class ContactAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
 
 def _may_write(topic: Topic, known: outlook.Outlook, now: datetime) -> TopicStory:
     return TopicStory(
-        name=topic.name,
+        name=titles.topic(topic),
         answers=[
             _answer(known.may[topic.key, channel], now) if (topic.key, channel) in known.may else ("", "")
             for channel in sentences.CHANNELS
@@ -184,7 +186,16 @@ def _facts(contact: Contact) -> list[tuple[str, Any]]:
         (gettext("Place"), ", ".join(filter(None, [contact.region, contact.country]))),
         (gettext("Time zone"), contact.zone),
         (gettext("Preferred channel"), sentences.channels(filter(None, [contact.primary_channel]))),
+        (gettext("Marketing pauses until"), contact.paused_until),
+        (
+            gettext("How much"),
+            gettext("asked for fewer messages: half of each limit") if contact.fewer else "",
+        ),
         (gettext("Known since"), contact.created_at),
+        (
+            gettext("Erased"),
+            Erasure.objects.filter(contact_id=contact.pk).order_by("pk").values_list("at", flat=True).last(),
+        ),
     ]
     return [(name, value) for name, value in facts if value]
 

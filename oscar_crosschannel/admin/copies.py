@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.models import LogEntry
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
@@ -19,14 +20,14 @@ from django.utils.translation import gettext, gettext_lazy as _
 from ..conf import settings
 from ..core import phones
 from ..core.facts import SMS
-from ..core.outbound import Receipt
+from ..core.outbound import Content, Receipt
 from ..core.plan import Step
 from ..models import Contact, Copy, Flow
 from ..services import copies, previews, trials, tuning, unfolding
 from ..services.copies import Problem, Source
 from ..services.plans import PlannedFlow
 from ..services.rendering import CopyKey
-from . import meanwhile, people, sentences, titles
+from . import acting, meanwhile, overriding, people, sentences, titles
 from .doors import CHANGE_COPY, SEND_TEST, VIEW_CONTACT, VIEW_COPY, page, planned_or_404, require
 
 #: Contacts that a search offers.
@@ -146,6 +147,11 @@ class Desk:
         return ", ".join(names)
 
     @property
+    def log_name(self) -> str:
+        """What the log calls this message, in whichever language it is written."""
+        return f"{self.key.flow_key}/{self.key.step_key}/{self.key.channel}/{self.key.language}"
+
+    @property
     def language(self) -> str:
         return copies.languages()[self.key.language]
 
@@ -191,31 +197,61 @@ def _change(model_admin: Any, request: HttpRequest, desk: Desk) -> HttpResponse:
     flow = tuning.lock(desk.key.flow_id)
     copy = copies.find(desk.key)
     if request.POST["do"] == "reset":
-        return _keep(model_admin, request, desk, flow, copies.draft(desk.key, {}))
+        return _reset(model_admin, request, desk, flow, copy)
     now_shown = meanwhile.shown([CopyForm(copy=copy, parts=desk.parts)])
     together = meanwhile.merged(request.POST, now_shown)
     form = CopyForm(together or request.POST, copy=copy, parts=desk.parts)
     if together is not None:
-        messages.warning(request, meanwhile.sentence(flow))
+        messages.warning(request, meanwhile.sentence(flow, name=desk.log_name))
     elif form.is_valid():
         draft = copies.draft(desk.key, form.words())
         found = copies.problems(desk.planned, desk.step, draft, now=timezone.now())
-        if not found:
-            return _keep(model_admin, request, desk, flow, draft)
+        why = _why_nevertheless(request, form, found)
+        if why or not found:
+            return _keep(model_admin, request, desk, flow, draft, why=why)
         _blame(form, found)
     return _editor(model_admin, request, desk, form, copy)
 
 
-def _keep(model_admin: Any, request: HttpRequest, desk: Desk, flow: Flow, draft: Copy) -> HttpResponse:
+def _reset(model_admin: Any, request: HttpRequest, desk: Desk, flow: Flow, copy: Copy | None) -> HttpResponse:
+    nothing = copies.draft(desk.key, {})
+    found = copies.problems(desk.planned, desk.step, nothing, now=timezone.now())
+    if not found:
+        return _keep(model_admin, request, desk, flow, nothing)
+    for problem in found:
+        messages.error(request, gettext("Nothing was reset. %(why)s") % {"why": problem.sentence})
+    return _editor(model_admin, request, desk, CopyForm(copy=copy, parts=desk.parts), copy)
+
+
+def _why_nevertheless(request: HttpRequest, form: CopyForm, found: Sequence[Problem]) -> str:
+    """Why words are kept of which nothing is wrong but that they promote."""
+    is_all = all(problem.is_promotion for problem in found)
+    return overriding.reason(form, request.user) if found and is_all else ""
+
+
+def _keep(
+    model_admin: Any, request: HttpRequest, desk: Desk, flow: Flow, draft: Copy, *, why: str = ""
+) -> HttpResponse:
     kept = copies.keep(flow, draft)
     if kept.changed:
         parts = ", ".join(_told(part, kept.after[part]) for part in kept.changed)
         message = gettext("Words of %(place)s: %(parts)s") % {"place": desk.place, "parts": parts}
-        model_admin.log_change(request, flow, message)
+        if why:
+            message = gettext("%(change)s; promotes nevertheless: %(why)s") % {"change": message, "why": why}
+        _log(model_admin, request, flow, desk.log_name, message)
         messages.success(request, gettext("Saved. The next message says it in these words."))
     else:
         messages.info(request, gettext("Nothing was changed."))
     return HttpResponseRedirect(_url("words", desk.key))
+
+
+def _log(model_admin: Any, request: HttpRequest, flow: Flow, name: str, words: str) -> Any:
+    """Written down with the flow, under the name of one of its messages; None where the project keeps no log."""
+    entry = model_admin.log_change(request, flow, words)
+    if entry is not None:
+        entry.object_repr = name[:200]
+        entry.save(update_fields=["object_repr"])
+    return entry
 
 
 def _told(part: str, after: str | None) -> str:
@@ -257,7 +293,7 @@ def _reader(request: HttpRequest) -> Reader:
     asked = request.POST if request.method == "POST" else request.GET
     chosen = asked.get("choose", asked.get("who", ""))
     contact = None
-    if chosen.isdecimal():
+    if acting.is_id(chosen):
         contact = Contact.objects.filter(pk=chosen, merged_into=None).prefetch_related("points").first()
     searched = "" if "choose" in asked else asked.get("find", "").strip()
     return Reader(contact, searched, list(_found(searched)))
@@ -277,7 +313,9 @@ def _editor(
     reader = _reader(request)
     draft = _drafted(desk, form, copy)
     if form.is_bound and not form.errors:
-        _blame(form, copies.problems(desk.planned, desk.step, draft, now=now))
+        found = copies.problems(desk.planned, desk.step, draft, now=now)
+        _why_nevertheless(request, form, found)
+        _blame(form, found)
     may_change = request.user.has_perm(CHANGE_COPY)
     for field in form.fields.values():
         field.disabled = not may_change and not form.is_bound
@@ -358,6 +396,8 @@ _COMMON = {
     "name": _("First name; empty if it is not known"),
     "postal_address": _("Postal address of the shop"),
     "unsubscribe_url": _("Leads to the page that unsubscribes; empty where there is nothing to unsubscribe from"),
+    "preferences_url": _("Leads to the page on which people choose what they get"),
+    "why_url": _("Leads to the page that says why somebody got this message"),
     "voucher.code": _("The exclusive code"),
     "voucher.valid_until": _("Until when the code works; written as you like, such as {{ voucher.valid_until|date:'j F, H:i' }}"),
 }  # fmt: skip
@@ -421,8 +461,12 @@ class TestForm(forms.Form):
             raise forms.ValidationError(str(refusal)) from refusal
 
 
+@transaction.non_atomic_requests
 def test(model_admin: Any, request: HttpRequest, flow_id: int, **place: str) -> HttpResponse:
-    """GET asks for an address, POST asks whether it is meant, and a second POST sends."""
+    """GET asks for an address, POST asks whether it is meant, and a second POST sends.
+
+    Never in a transaction: what was written down must be there before the provider is called.
+    """
     require(request, SEND_TEST)
     desk = _desk(flow_id, **place)
     now = timezone.now()
@@ -447,6 +491,7 @@ def test(model_admin: Any, request: HttpRequest, flow_id: int, **place: str) -> 
         "back": _url("words", desk.key),
         "confirm": is_valid and shown.content is not None,
         "address": form.cleaned_data["address"] if is_valid else "",
+        "last_test": _last_test(request, desk),
     }
     return page(model_admin, request, "copy/test.html", context)
 
@@ -458,18 +503,42 @@ def _own_address(request: HttpRequest, channel: str) -> str:
 def _send(
     model_admin: Any, request: HttpRequest, desk: Desk, shown: previews.Preview, address: str
 ) -> HttpResponse:
-    """Written down before the call, so that no test goes out that nobody can find."""
+    """Written down before the call, so that no test goes out that nobody can find, and none twice."""
     assert shown.content is not None
-    flow = Flow.objects.get(pk=desk.key.flow_id)
     words = {"place": desk.place, "to": phones.mask(address)}
-    entry = model_admin.log_change(request, flow, gettext("Test of %(place)s to %(to)s") % words)
-    result = trials.send(desk.planned, desk.key, shown.content, address, now=timezone.now())
-    sentence = trials.outcome(result, address)
+    with transaction.atomic():
+        flow = tuning.lock(desk.key.flow_id)
+        if request.POST.get("last_test", "") != _last_test(request, desk):
+            messages.warning(request, gettext("You have sent this test already; nothing was sent again."))
+            return HttpResponseRedirect(_url("words", desk.key))
+        entry = _log(
+            model_admin, request, flow, _test_name(desk), gettext("Test of %(place)s to %(to)s") % words
+        )
+    went_out, sentence = _tried(desk, shown.content, address)
     if entry is not None:
         entry.change_message = gettext("Test of %(place)s: %(outcome)s") % {
             "place": desk.place,
             "outcome": sentence,
         }
         entry.save(update_fields=["change_message"])
-    (messages.success if isinstance(result, Receipt) else messages.error)(request, sentence)
+    (messages.success if went_out else messages.error)(request, sentence)
     return HttpResponseRedirect(_url("words", desk.key))
+
+
+def _tried(desk: Desk, content: Content, address: str) -> tuple[bool, str]:
+    """Whether the provider took it, and what to tell."""
+    try:
+        result = trials.send(desk.planned, desk.key, content, address, now=timezone.now())
+    except trials.NotAllowed as refusal:
+        return False, str(refusal)
+    return isinstance(result, Receipt), trials.outcome(result, address)
+
+
+def _test_name(desk: Desk) -> str:
+    return f"{desk.log_name}/test"
+
+
+def _last_test(request: HttpRequest, desk: Desk) -> str:
+    """The user's latest test of this message, as the log knows it: a page that asks for another sends one."""
+    tests = LogEntry.objects.filter(user_id=request.user.pk or 0, object_repr=_test_name(desk)[:200])
+    return str(tests.order_by("-pk").values_list("pk", flat=True).first() or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any
 
 from django.contrib import admin
@@ -29,7 +29,8 @@ View = Callable[..., HttpResponse]
 
 def door(model_admin: Any, route: str, view: View, name: str) -> URLPattern:
     """A page below a flow's own; the view is called with the flow's admin first."""
-    inside: View = model_admin.admin_site.admin_view(partial(view, model_admin))
+    # the wrapper keeps what decorators wrote on the view
+    inside: View = model_admin.admin_site.admin_view(update_wrapper(partial(view, model_admin), view))
     found: URLPattern = path(f"<int:flow_id>/{route}", inside, name=f"oscar_crosschannel_flow_{name}")
     return found
 

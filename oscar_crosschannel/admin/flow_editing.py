@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.models import LogEntry
-from django.contrib.admin.options import get_content_type_for_model
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -25,9 +22,6 @@ from .flow_forms import FlowEditing, changes
 
 ConditionalOffer = get_model("offer", "ConditionalOffer")
 
-#: How much of a flow's history its page shows.
-LATEST = 10
-
 
 def edit(model_admin: Any, request: HttpRequest, flow_id: int) -> HttpResponse:
     """GET shows the form, POST saves it or resets one step."""
@@ -43,14 +37,26 @@ def edit(model_admin: Any, request: HttpRequest, flow_id: int) -> HttpResponse:
 def _post(model_admin: Any, request: HttpRequest, planned: PlannedFlow) -> HttpResponse:
     flow = tuning_services.lock(planned.flow_id)
     if (key := request.POST.get("reset")) is not None:
-        wanted = FlowEditing(planned, flow).without(key)
-        return _save(model_admin, request, planned, flow, wanted)
+        return _reset(model_admin, request, planned, flow, key)
     editing = FlowEditing(planned, flow, request.POST)
     is_valid = editing.is_valid()
     if editing.was_overtaken:
-        messages.warning(request, meanwhile.sentence(flow))
+        messages.warning(request, meanwhile.sentence(flow, name=str(flow)))
     elif is_valid:
         return _save(model_admin, request, planned, flow, editing.tuning())
+    return _show(model_admin, request, planned, editing)
+
+
+def _reset(
+    model_admin: Any, request: HttpRequest, planned: PlannedFlow, flow: Flow, key: str
+) -> HttpResponse:
+    editing = FlowEditing(planned, flow)
+    wanted = editing.without(key)
+    objections = editing.objections(wanted)
+    if not objections:
+        return _save(model_admin, request, planned, flow, wanted)
+    for sentence in objections:
+        messages.error(request, gettext("Nothing was reset. %(why)s") % {"why": sentence})
     return _show(model_admin, request, planned, editing)
 
 
@@ -88,12 +94,6 @@ def _show(model_admin: Any, request: HttpRequest, planned: PlannedFlow, editing:
         "has_errors": editing.has_errors,
     }
     return page(model_admin, request, "flow/edit.html", context)
-
-
-def history(flow: Flow) -> Sequence[LogEntry]:
-    """The latest changes of a flow and its words."""
-    entries = LogEntry.objects.filter(content_type=get_content_type_for_model(flow), object_id=str(flow.pk))
-    return list(entries.select_related("user").order_by("-action_time", "-pk")[:LATEST])
 
 
 def _offer_names() -> dict[int, str]:

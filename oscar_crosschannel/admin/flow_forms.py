@@ -170,7 +170,7 @@ class FlowEditing:
         if self.has_errors:
             return False
         after = self.declared.tuned(self.tuning())
-        for fault in set(after.faults()) - set(self.declared.faults()):
+        for fault in _new_faults(after, self.declared):
             self._blame(fault)
         for form in self.step_forms:
             self._require_words(form, after)
@@ -198,17 +198,18 @@ class FlowEditing:
         steps = {name: tuning for name, tuning in self.before.steps.items() if name != key}
         return Tuning(enabled=self.before.enabled, holdout=self.before.holdout, steps=steps)
 
+    def objections(self, wanted: Tuning) -> list[str]:
+        """What `wanted` would break that works now, a sentence each."""
+        after, before = self.declared.tuned(wanted), self.declared.tuned(self.before)
+        found = _new_faults(after, self.declared, before)
+        return [": ".join(filter(None, [titles.step(fault.step), _sentence(fault)])) for fault in found]
+
     def _blame(self, fault: Fault) -> None:
-        words = {
-            "other": titles.step(fault.other),
-            "when": "" if fault.limit is None else sentences.from_anchor(fault.limit),
-            "time": "" if fault.limit is None else sentences.length(fault.limit),
-        }
         form = next((form for form in self.step_forms if form.step.key == fault.step), None)
         if form is None:
-            self.flow_form.add_error(None, str(_FAULTS[fault.wrong]) % words)
+            self.flow_form.add_error(None, _sentence(fault))
         else:
-            form.add_error(_BLAMED[fault.wrong], str(_FAULTS[fault.wrong]) % words)
+            form.add_error(_BLAMED[fault.wrong], _sentence(fault))
 
     def _require_words(self, form: StepForm, after: Plan) -> None:
         """A channel that a step gets must have something to say in every language."""
@@ -226,11 +227,27 @@ class FlowEditing:
                 )
 
 
+def _new_faults(plan: Plan, *others: Plan) -> list[Fault]:
+    """What is wrong with a plan and with none of the others: what is declared wrong is no merchant's fault."""
+    known = {fault for other in others for fault in other.faults()}
+    return [fault for fault in plan.faults() if fault not in known]
+
+
+def _sentence(fault: Fault) -> str:
+    words = {
+        "other": titles.step(fault.other),
+        "when": "" if fault.limit is None else sentences.from_anchor(fault.limit),
+        "time": "" if fault.limit is None else sentences.length(fault.limit),
+    }
+    return str(_FAULTS[fault.wrong]) % words
+
+
 _FAULTS: Mapping[Wrong, Any] = {
     Wrong.TOO_EARLY: _("This step must come after “%(other)s” (%(when)s)."),
     Wrong.TOO_LATE: _("This step must come before its time is over (%(when)s)."),
     Wrong.TOO_PATIENT: _("It cannot wait that long: the step is worth sending for %(time)s."),
     Wrong.NO_CHANNEL: _("Choose at least one channel."),
+    Wrong.NEVER: _("It would never be sent: this is also what it is sent for only."),
     Wrong.NO_STEP: _("At least one step must be sent. To send nothing, switch the flow off."),
 }
 _BLAMED = {
@@ -238,6 +255,7 @@ _BLAMED = {
     Wrong.TOO_LATE: "delay",
     Wrong.TOO_PATIENT: "patience",
     Wrong.NO_CHANNEL: "channels",
+    Wrong.NEVER: "unless",
 }
 
 
@@ -281,7 +299,7 @@ def told(step: Step, tuning: StepTuning, offers: Mapping[int, str]) -> dict[str,
     """The values of a step in words, by field; what is inherited is marked so."""
     own = {
         "delay": None if tuning.delay is None else sentences.from_anchor(tuning.delay),
-        "channels": None if tuning.channels is None else _channel_words(tuning.channels),
+        "channels": None if tuning.channels is None else sentences.channel_order(tuning.channels),
         "patience": None if tuning.patience is None else _patience_words(tuning.patience),
         "only_if": None if tuning.only_if is None else _condition_words(tuning.only_if),
         "unless": None if tuning.unless is None else _condition_words(tuning.unless),
@@ -295,7 +313,7 @@ def inherited(step: Step) -> dict[str, str]:
     """What a step was declared as, in words, by field."""
     return {
         "delay": sentences.from_anchor(step.delay),
-        "channels": _channel_words(step.channels),
+        "channels": sentences.channel_order(step.channels),
         "patience": _patience_words(step.patience),
         "only_if": _condition_words(step.only_if),
         "unless": _condition_words(step.unless),
@@ -311,10 +329,6 @@ def as_declared(value: str) -> str:
 def _on_words(enabled: bool | None, declared: Plan) -> str:
     word = gettext("on") if (declared.enabled if enabled is None else enabled) else gettext("off")
     return as_declared(word) if enabled is None else word
-
-
-def _channel_words(keys: Sequence[str]) -> str:
-    return gettext(", else ").join(sentences.channels([key]) for key in keys) or gettext("none")
 
 
 def _patience_words(span: timedelta) -> str:
@@ -333,8 +347,8 @@ def _channels(step: Step) -> list[tuple[str, str]]:
     """Every order of every choice of channels, the short ones first."""
     keys = list(settings.CHANNELS)
     orders = [order for count in range(1, len(keys) + 1) for order in permutations(keys, count)]
-    declared = (INHERITED, as_declared(capfirst(_channel_words(step.channels))))
-    return [declared, *(("+".join(order), capfirst(_channel_words(order))) for order in orders)]
+    declared = (INHERITED, as_declared(capfirst(sentences.channel_order(step.channels))))
+    return [declared, *(("+".join(order), capfirst(sentences.channel_order(order))) for order in orders)]
 
 
 def _conditions(declared: str, chosen: str | None) -> list[tuple[str, str]]:

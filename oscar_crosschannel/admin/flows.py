@@ -21,7 +21,7 @@ from ..core.lifecycle import OPEN, State
 from ..core.plan import On, Plan, Step
 from ..models import Flow, FlowStep, Message, Topic
 from ..services.plans import PlannedFlow, load_plans
-from . import copies, counting, flow_editing, sentences, titles
+from . import acting, copies, counting, flow_editing, sentences, titles
 from .doors import allowed, door
 from .reading import StoryAdmin, badge
 
@@ -120,7 +120,7 @@ class FlowAdmin(StoryAdmin):
             "columns": [title for title, _states in _COLUMNS],
             "reasons": _reasons(counted),
             "is_declared": planned is not None,
-            "history": flow_editing.history(row),
+            "history": acting.history(row),
             "span": sentences.length(now - reach.since),
         }
 
@@ -139,7 +139,7 @@ def _facts(flow: Any, planned: PlannedFlow | None) -> list[tuple[str, Any]]:
     topic = Topic.objects.filter(key=plan.topic).first()
     purpose = sentences.PURPOSES[planned.purpose]
     more = [
-        (gettext("Topic"), f"{topic.name if topic else plan.topic} ({purpose})"),
+        (gettext("Topic"), f"{titles.topic(topic) if topic else plan.topic} ({purpose})"),
         (gettext("Begins when"), _start(plan.start)),
         (gettext("Ends when"), ", ".join(sentences.event(stop.event) for stop in plan.stops)),
         (gettext("After a click of a person"), _after_click(plan)),
@@ -218,7 +218,7 @@ def _traits(step: Step | None, declared: Step | None, row: FlowStep | None) -> I
     if step is None or declared is None:
         return
     yield _trait(sentences.from_anchor(step.delay), sentences.from_anchor(declared.delay))
-    yield _trait(_channels(step), _channels(declared))
+    yield _trait(sentences.channel_order(step.channels), sentences.channel_order(declared.channels))
     if step.expires is not None:
         until = {"when": sentences.from_anchor(step.expires)}
         yield Trait(gettext("worth sending until %(when)s the start") % until)
@@ -240,11 +240,9 @@ def _trait(now: str, declared: str) -> Trait:
     return Trait(now) if now == declared else Trait(now, gettext("declared: %(value)s") % {"value": declared})
 
 
-def _channels(step: Step) -> str:
-    return gettext(", else ").join(sentences.channels([key]) for key in step.channels)
-
-
 def _patience(step: Step) -> str:
+    if not step.patience:
+        return gettext("does not wait for the better channel")
     return gettext("waits up to %(time)s for the better channel") % {"time": sentences.length(step.patience)}
 
 

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
-from django.contrib.admin.models import LogEntry
-from django.contrib.admin.options import get_content_type_for_model
+from django.db.models import Model
 from django.http import QueryDict
 from django.utils.translation import gettext
 
-from ..models import Flow
-from .durations import DurationWidget
+from . import acting
 
 #: Name of the hidden input.
 FIELD = "seen"
@@ -37,7 +35,8 @@ def shown(forms_shown: Iterable[forms.Form]) -> dict[str, str]:
 def _add(values: dict[str, str], bound: forms.BoundField) -> None:
     value: Any = bound.initial
     match bound.field.widget:
-        case DurationWidget() as widget:
+        case forms.MultiWidget() as found:
+            widget: Any = found
             for suffix, part in zip(widget.widgets_names, widget.decompress(value), strict=True):
                 values[bound.html_name + suffix] = str(part)
         case forms.CheckboxInput():
@@ -63,13 +62,10 @@ def merged(data: QueryDict, now_shown: Shown) -> QueryDict | None:
     return together
 
 
-def sentence(flow: Flow) -> str:
-    """Who was faster, and what they did."""
-    last = (
-        LogEntry.objects.filter(content_type=get_content_type_for_model(flow), object_id=str(flow.pk))
-        .select_related("user")
-        .first()
-    )
+def sentence(row: Model, *, name: str = "") -> str:
+    """Who was faster, and what they did; of a row that is edited on several pages, to what the log calls `name`."""
+    entries = acting.written_about(row)
+    last = (entries.filter(object_repr=name) if name else entries).first()
     told = gettext("Your changes are below, and not saved yet: look them over, and save again.")
     if last is None:
         return gettext("Somebody else changed this while you were editing. %(told)s") % {"told": told}

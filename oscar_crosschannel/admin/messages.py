@@ -89,7 +89,7 @@ class MessageAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
     def call_off(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
         """Leads to the page that asks; only what was ticked counts, whatever else the list holds."""
         ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        return redirect(CallOff.url(*(int(each) for each in ticked if each.isdecimal())))
+        return redirect(CallOff.url(*(int(each) for each in ticked if acting.is_id(each))))
 
     def has_call_off_permission(self, request: HttpRequest) -> bool:
         return CallOff.is_allowed(request.user)

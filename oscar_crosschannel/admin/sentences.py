@@ -62,6 +62,8 @@ STATUSES: Mapping[Status, Words] = {
 REASONS: Mapping[Reason, Words] = {
     Reason.NO_POINT: _("no address is known for %(channel)s"),
     Reason.NO_CONSENT: _("no consent for %(channel)s"),
+    Reason.WEAK_CONSENT: _("where the recipient lives, this kind of consent is not enough for %(channel)s"),
+    Reason.NO_AGE_PROOF: _("the recipient has not proven to be old enough for this topic"),
     Reason.AWAITING_OPT_IN: _("consent for %(channel)s has yet to be confirmed by the owner of the address"),
     Reason.SUPPRESSED: _("the address is on the suppression list for %(channel)s"),
     Reason.NOT_WANTED: _("its occasion is gone (bought, emptied or taken back)"),
@@ -69,6 +71,8 @@ REASONS: Mapping[Reason, Words] = {
     Reason.DUPLICATE: _("the same was said before"),
     Reason.OUTSIDE_HOURS: _("quiet hours for %(channel)s where the recipient is"),
     Reason.NO_OPEN_HOURS: _("the places where the recipient may be share no hour open for %(channel)s"),
+    Reason.PAUSED: _("the recipient asked for a pause"),
+    Reason.GUARDED: _("marketing by %(channel)s is paused because of complaints or bounces"),
     Reason.CAPPED: _("enough messages for now (frequency limit for %(channel)s)"),
     Reason.SLOT_RESERVED: _("a more important message needs the place"),
     Reason.HELD_OUT: _("belongs to the control group that gets nothing"),
@@ -80,6 +84,7 @@ REASONS: Mapping[Reason, Words] = {
     Reason.NO_OPEN_TIME: _("no time was found at which all rules allow %(channel)s"),
     Reason.PURCHASED: _("the customer has bought"),
     Reason.OPTED_OUT: _("the customer said stop"),
+    Reason.ERASED: _("the customer’s data were erased"),
     Reason.REPLACED: _("a newer run, or a merged contact, took its place"),
     Reason.FLOW_OFF: _("the flow is switched off"),
     Reason.STEP_REMOVED: _("the step was removed from the flow"),
@@ -98,11 +103,14 @@ REASONS: Mapping[Reason, Words] = {
 POLICIES: Mapping[str, Words] = {
     "reachable": _("Address"),
     "consented": _("Consent"),
+    "old_enough": _("Minimum age"),
     "not_suppressed": _("Suppression list"),
     "still_wanted": _("Still wanted"),
     "not_duplicate": _("Never twice"),
     "not_held_out": _("Control group"),
     "voucher_gap": _("Codes stay rare"),
+    "not_paused": _("Pause"),
+    "not_guarded": _("Reputation"),
     "channel_open": _("Provider"),
     "inside_hours": _("Hours"),
     "within_caps": _("Frequency"),
@@ -150,10 +158,12 @@ EVENTS: Mapping[str, Words] = {
 #: How a text that came back was understood, as `core.keywords` names it.
 REPLIES: Mapping[str, Words] = {
     "stop": _("a stop"),
-    "review_stop": _("sounds like a stop, and was taken as one"),
+    "review_stop": _("sounds like a stop; marketing waits until somebody has read it"),
     "help": _("asked for help"),
     "start": _("allowed texts again at the carrier; that is no consent"),
     "yes": _("a yes"),
+    "orders": _("wants texts about orders all the same"),
+    "join": _("a sign-up"),
     "none": "",
 }
 
@@ -172,6 +182,11 @@ CONDITIONS: Mapping[str, Words] = {"purchased": _("bought since the run began")}
 def channels(keys: Iterable[str]) -> str:
     """The channels, joined: "email and SMS"."""
     return get_text_list([str(CHANNELS.get(key, key)) for key in keys], gettext("and"))
+
+
+def channel_order(keys: Iterable[str]) -> str:
+    """The channels of a step, the best first: "email, else SMS"."""
+    return gettext(", else ").join(channels([key]) for key in keys) or gettext("none")
 
 
 def reason(code: str, keys: Iterable[str] = ()) -> str:

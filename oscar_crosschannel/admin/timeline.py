@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -21,7 +22,7 @@ from django.utils.translation import gettext, gettext_lazy as _
 from oscar.core.loading import get_model
 from oscar.templatetags.currency_filters import currency
 
-from ..core.facts import SMS
+from ..core.facts import EMAIL, SMS
 from ..core.lifecycle import OPEN, State
 from ..models import (
     Belonging,
@@ -146,7 +147,7 @@ def _kinds(contact: Contact, now: datetime) -> list[_Kind]:
         *_suppressions(points),
         *_runs(ids, flow_keys),
         _consents(ids),
-        _replies(points),
+        *_replies(points),
         _clicks(ids),
         *_orders(contact),
     ]
@@ -206,18 +207,23 @@ def _consents(ids: Collection[int]) -> _Kind:
     return _Kind(ConsentEvent.objects.filter(contact__in=ids).annotate(moment=F("at")), tell)
 
 
-def _replies(points: Collection[Any]) -> _Kind:
-    """What was texted back from the person's numbers."""
-    numbers = [point.address for point in points if point.channel == SMS]
+def _replies(points: Collection[Any]) -> list[_Kind]:
+    """What was written back from the person's numbers and mailboxes."""
+    addresses = {channel: [p.address for p in points if p.channel == channel] for channel in (SMS, EMAIL)}
+    texts = InboxEvent.objects.filter(name="sms.received", phone__in=addresses[SMS])
+    letters = InboxEvent.objects.filter(name="email.received", email__in=addresses[EMAIL])
+    return [
+        _Kind(rows.annotate(moment=F("occurred_at")), partial(_reply, words))
+        for rows, words in ((texts, _("texted back: “%(words)s”")), (letters, _("wrote back: “%(words)s”")))
+    ]
 
-    def tell(event: Any) -> Entry:
-        words = Truncator(event.data.get("body", "")).chars(300)
-        title = gettext("texted back: “%(words)s”") % {"words": words}
-        meaning = sentences.REPLIES.get(event.data.get("meaning", ""), "")
-        return Entry(event.moment, _("Reply"), "open", title, str(meaning), titles.page(event))
 
-    replies = InboxEvent.objects.filter(name="sms.received", phone__in=numbers)
-    return _Kind(replies.annotate(moment=F("occurred_at")), tell)
+def _reply(title: sentences.Words, event: Any) -> Entry:
+    words = Truncator(event.data.get("body") or event.data.get("subject", "")).chars(300)
+    meaning = sentences.REPLIES.get(event.data.get("meaning", ""), "")
+    return Entry(
+        event.moment, _("Reply"), "open", str(title) % {"words": words}, str(meaning), titles.page(event)
+    )
 
 
 def _clicks(ids: Collection[int]) -> _Kind:

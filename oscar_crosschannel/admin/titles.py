@@ -1,15 +1,18 @@
-"""What flows and steps are called, and where the page of a row is."""
+"""What flows, steps and topics are called, and where the page of a row is."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from ..conf import flows
+from ..models import Topic
+from ..services import topics
 
 
 def flow(key: str) -> str:
@@ -21,6 +24,11 @@ def flow(key: str) -> str:
 def step(key: str) -> str:
     """A step's key as words."""
     return capfirst(key.replace("_", " "))
+
+
+def topic(row: Topic) -> str:
+    """What shoppers who speak the reader's language read."""
+    return topics.words(row, get_language() or settings.LANGUAGE_CODE).name
 
 
 def page(row: Model) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.utils import translation
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
 from ..conf import settings
 from ..core.plan import After, Blueprint, Context, On, Run, send
@@ -57,6 +59,20 @@ class AbandonedCart(Blueprint):
             for run in runs
             if basket_ids[run.message_id] in loaded
         }
+
+    def occasion(self, run: Run) -> str:
+        count = baskets.count_pieces(_basket_ids([run])[run.message_id])
+        words = {"count": count, "day": date_format(localtime(run.anchor), "DATE_FORMAT")}
+        if not count:
+            return gettext("You left something in your basket on %(day)s.") % words
+        return (
+            ngettext(
+                "You left %(count)d thing in your basket on %(day)s.",
+                "You left %(count)d things in your basket on %(day)s.",
+                count,
+            )
+            % words
+        )
 
     def example(self) -> Context:
         items = (_piece(gettext("Blue teapot"), 1, "34.50", "27.60"), _piece(gettext("Earl Grey"), 2, "8.50"))

@@ -6,18 +6,20 @@ and is not asked any more when the answer came first. It offers nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, gettext_lazy as _
 
 from ..conf import settings
 from ..core import phones
 from ..core.facts import EMAIL, SMS
 from ..core.plan import After, Blueprint, Context, On, Run, send
 from ..models import ConsentEvent
-from ..services import consents, contacts, links
+from ..services import consents, contacts, links, wordings
 
 
 class _OptIn(Blueprint):
@@ -31,15 +33,23 @@ class _OptIn(Blueprint):
         return set(self.open_requests(runs))
 
     def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
-        return {message_id: self.words(request) for message_id, request in self.open_requests(runs).items()}
+        requests = self.open_requests(runs)
+        called = _names(requests.values())
+        return {
+            message_id: self.words(request, called[request.pk]) for message_id, request in requests.items()
+        }
 
     def open_requests(self, runs: Sequence[Run]) -> dict[int, ConsentEvent]:
         """What is still to be asked, by message id."""
         waiting = consents.unanswered({_request(run) for run in runs})
         return {run.message_id: waiting[_request(run)] for run in runs if _request(run) in waiting}
 
-    def words(self, request: ConsentEvent) -> Context:
-        """What the copy may say about one request."""
+    def occasion(self, run: Run) -> str:
+        day = date_format(localtime(run.anchor), "DATE_FORMAT")
+        return gettext("Somebody asked for our messages on %(day)s and gave this address.") % {"day": day}
+
+    def words(self, request: ConsentEvent, topics: str) -> Context:
+        """What the copy may say about one request, which is for `topics`."""
         raise NotImplementedError
 
 
@@ -47,7 +57,10 @@ class OptInSms(_OptIn):
     """Confirm texts"""
 
     start = On("consent.requested.sms")
-    glossary = {"frequency": _("How many texts a month people are promised at most")}
+    glossary = {
+        "topics": _("What was asked for"),
+        "frequency": _("How many texts a month people are promised at most"),
+    }
 
     ask = send(SMS, at=After(minutes=0), expires=After(hours=24))
 
@@ -62,11 +75,12 @@ class OptInSms(_OptIn):
             if request.address == numbers[message_id]
         }
 
-    def words(self, request: ConsentEvent) -> Context:
-        return self.example()
+    def words(self, request: ConsentEvent, topics: str) -> Context:
+        return Context(values={"topics": topics, "frequency": settings.SMS_FREQUENCY})
 
     def example(self) -> Context:
-        return Context(values={"frequency": settings.SMS_FREQUENCY})
+        values = {"topics": gettext("Basket reminders"), "frequency": settings.SMS_FREQUENCY}
+        return Context(values=values)
 
 
 class OptInEmail(_OptIn):
@@ -74,6 +88,7 @@ class OptInEmail(_OptIn):
 
     start = On("consent.requested.email")
     glossary = {
+        "topics": _("What was asked for"),
         "number": _("The phone number to be confirmed, masked; empty if it is about emails"),
         "days": _("How many days the link works"),
         "links.confirm": _("Leads to the page that confirms"),
@@ -81,9 +96,10 @@ class OptInEmail(_OptIn):
 
     ask = send(EMAIL, at=After(minutes=0), expires=After(days=7))
 
-    def words(self, request: ConsentEvent) -> Context:
+    def words(self, request: ConsentEvent, topics: str) -> Context:
         """`number` is masked, and set when the request is about texts."""
         values: dict[str, Any] = {
+            "topics": topics,
             "number": phones.mask(request.address) if request.channel == SMS else "",
             "days": consents.opt_in_expiry(EMAIL) // timedelta(days=1),
             "unsubscribe_url": "",  # nothing was subscribed to yet
@@ -92,7 +108,24 @@ class OptInEmail(_OptIn):
 
     def example(self) -> Context:
         days = consents.opt_in_expiry(EMAIL) // timedelta(days=1)
-        return Context(values={"number": "", "days": days, "unsubscribe_url": ""}, links={"confirm": "/"})
+        topics = gettext("Basket reminders")
+        return Context(
+            values={"topics": topics, "number": "", "days": days, "unsubscribe_url": ""},
+            links={"confirm": "/"},
+        )
+
+
+def _names(requests: Collection[ConsentEvent]) -> dict[int, str]:
+    """What each request is for, in the language in which it was made. One statement for each language."""
+    by_language = {
+        language: wordings.read(language)
+        for language in {request.text.language for request in requests if request.text is not None}
+    }
+    return {
+        request.pk: ", ".join(by_language[request.text.language].names(consents.topics_of(request)))
+        for request in requests
+        if request.text is not None
+    }
 
 
 def _request(run: Run) -> int:

@@ -21,6 +21,7 @@ from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from ..conf import settings
+from ..core import letters
 from ..core.facts import EMAIL, Purpose
 from ..core.outbound import ChannelError, Content, Effect, Outbound, Receipt, Refused, SenderBroken
 from . import email_outcomes
@@ -150,6 +151,7 @@ def _message(outbound: Outbound) -> EmailMultiAlternatives:
         body=content.text,
         from_email=_sender(outbound.purpose),
         to=[address],
+        reply_to=[outbound.reply_to] if outbound.reply_to else None,
         headers={**outbound.headers, **_list_headers(outbound)},
     )
     _refuse_line_breaks(message)
@@ -199,8 +201,9 @@ def _list_headers(outbound: Outbound) -> dict[str, str]:
         return {}
     parts = urlsplit(url)
     ways = [f"<{url}>"]
-    if mailto := settings.EMAIL_UNSUBSCRIBE_MAILTO:
-        token = parts.path.rstrip("/").rpartition("/")[2]
+    token = parts.path.rstrip("/").rpartition("/")[2]
+    inbound = settings.EMAIL_INBOUND
+    if mailto := letters.tagged(inbound, token) if inbound else settings.EMAIL_UNSUBSCRIBE_MAILTO:
         ways.append(f"<mailto:{mailto}?subject={quote(f'unsubscribe {token}')}>")
     topic = re.sub(r"[^a-z0-9-]+", "-", outbound.topic.lower())
     return {

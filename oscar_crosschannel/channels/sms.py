@@ -58,12 +58,17 @@ class SmsChannel(Channel):
 
         `words` has the rendered "text". Marketing must say how to stop: by the word STOP in
         capitals, or, where people cannot reply, by the "unsubscribe_url" of `words` or a
-        short code. Raises `TooLong` over the limits, `Refused` for the rest, and `SenderBroken`
+        short code; if it does not, and `words` has a "one_way", the link is added. Raises `TooLong` over the limits, `Refused` for the rest, and `SenderBroken`
         if the backend's setting leads nowhere.
         """
         text = _branded(words.get("text", "").replace("\r\n", "\n").strip())
         if purpose is Purpose.MARKETING:
-            _require_marketing_words(text, words.get("unsubscribe_url", ""), self._backend().takes_replies())
+            way_out = words.get("unsubscribe_url", "")
+            if words.get("one_way") and way_out:
+                text = _with_link_out(text, way_out)
+            _require_marketing_words(
+                text, way_out, self._backend().takes_replies() and not words.get("one_way")
+            )
         if host := public_shortener(text):
             raise Refused(_("Carriers filter links of public shorteners (%(host)s).") % {"host": host})
         if settings.SMS_SMART_ENCODING:
@@ -127,6 +132,13 @@ def _branded(text: str) -> str:
     if not brand or brand.casefold() in _LINK.sub("", text).casefold():
         return text
     return f"{brand}: {text}"
+
+
+def _with_link_out(text: str, way_out: str) -> str:
+    """For who cannot reply; the words were written for those who can."""
+    if way_out in text or _STOP_SHORT_CODE.search(text):
+        return text
+    return _("%(text)s Stop: %(link)s") % {"text": text, "link": way_out}
 
 
 def _require_marketing_words(text: str, unsubscribe_url: str, takes_replies: bool) -> None:

@@ -12,7 +12,20 @@ May read settings and rows and ask `oscar` about the shop; changes nothing, and 
 when `check --database` or `migrate` names it. Nothing but `apps` imports it.
 """
 
-from . import boxes, codes, database, engine, installation, mail, sender, spelling, texting
+from . import (
+    boxes,
+    codes,
+    database,
+    engine,
+    installation,
+    join_words,
+    mail,
+    places,
+    privacy,
+    sender,
+    spelling,
+    texting,
+)
 from .findings import TAG
 
 __all__ = [
@@ -22,7 +35,10 @@ __all__ = [
     "database",
     "engine",
     "installation",
+    "join_words",
     "mail",
+    "places",
+    "privacy",
     "sender",
     "spelling",
     "texting",

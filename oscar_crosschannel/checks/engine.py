@@ -14,7 +14,7 @@ from django.utils.timesince import timesince
 
 from ..conf import settings
 from ..models import InboxEvent
-from ..services import facts
+from ..services import limits
 from .findings import TAG, AppConfigs, caution, error, may_ask
 
 #: An engine ticks every few seconds; whoever runs it from cron does so at least this often.
@@ -41,7 +41,7 @@ def check_caps(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     if settings.CAPS is None:
         return []
     try:
-        wrong = ", ".join(repr(cap.name) for cap in facts.current_caps() if not _is_cap(cap))
+        wrong = ", ".join(repr(cap.name) for cap in limits.configured_caps() if not _is_cap(cap))
     except (AttributeError, TypeError, ValueError) as problem:
         wrong = str(problem)
     if not wrong:

@@ -39,11 +39,29 @@ def check_webhooks(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]
                 34,
                 "Anymail's webhooks are not in the URLconf: bounces and complaints stay unknown, and mail "
                 "goes on to people who complained.",
-                f"# in {django_settings.ROOT_URLCONF}\nfrom django.urls import include, path\n"
-                'urlpatterns = [path("anymail/", include("anymail.urls")), *urlpatterns]',
+                _urls(),
             )
         ]
     return [_open_to_anyone(address)] if _is_open_to_anyone(address) else []
+
+
+@register(TAG)
+def check_inbound(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Answers that the shop asks for arrive somewhere."""
+    if not settings.EMAIL_INBOUND:
+        return []
+    try:
+        reverse("anymail:postmark_inbound_webhook")  # Anymail has all providers' or none
+    except NoReverseMatch:
+        return [
+            caution(
+                80,
+                "CROSSCHANNEL_EMAIL_INBOUND asks for answers, and Anymail's webhooks are not in the URLconf: "
+                "nobody would hear who answers, or unsubscribes by mail.",
+                _urls(),
+            )
+        ]
+    return []
 
 
 @register(TAG)
@@ -79,6 +97,13 @@ def check_time_outs(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage
             part is None or part >= lease for part in (seconds if isinstance(seconds, tuple) else [seconds])
         )
     ]
+
+
+def _urls() -> str:
+    return (
+        f"# in {django_settings.ROOT_URLCONF}\nfrom django.urls import include, path\n"
+        'urlpatterns = [path("anymail/", include("anymail.urls")), *urlpatterns]'
+    )
 
 
 def _time_outs() -> Iterator[tuple[str, Any, str]]:

@@ -17,16 +17,21 @@ from django.template import TemplateDoesNotExist, TemplateSyntaxError
 
 from ..conf import is_loopback, settings
 from ..core.facts import SMS
-from ..services import wordings
+from ..services import copies, wording_versions, wordings
+from ..services.wordings import SMS_KEYWORD
 from .findings import TAG, AppConfigs, caution, error, serious, written
 
-#: What carriers and courts in the United States look for beside a box for texts, beyond the two links.
-_EXPECTED_WORDS = (
-    "recurring automated",
-    "Message and data rates may apply",
-    "Consent is not a condition of purchase",
-    "STOP",
-    "HELP",
+#: How the app's own words begin, by the box that they stand beside.
+_BEGINNINGS = {
+    SMS: "I agree to receive recurring automated marketing text messages ({{ topics }}) from {{ brand }} at the "
+    "number provided.",
+    SMS_KEYWORD: "By texting this word you agree to receive recurring automated marketing text messages "
+    "({{ topics }}) from {{ brand }} at the number you text from.",
+}
+_REST = (
+    "Consent is not a condition of purchase. Message frequency varies (up to {{ frequency }}/month). "
+    "Message and data rates may apply. Reply STOP to cancel, HELP for help. "
+    "Terms: {{ terms_url }} Privacy: {{ privacy_url }}"
 )
 _SETTINGS_OF_LINKS = ("TERMS_URL", "PRIVACY_URL")
 
@@ -81,7 +86,7 @@ def check_email(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     missing = [name for name in ("EMAIL_FROM_MARKETING", "POSTAL_ADDRESS") if not getattr(settings, name)]
     wrong = [
         name
-        for name in ("EMAIL_FROM_MARKETING", "EMAIL_FROM_TRANSACTIONAL")
+        for name in ("EMAIL_FROM_MARKETING", "EMAIL_FROM_TRANSACTIONAL", "EMAIL_INBOUND")
         if (sender := getattr(settings, name)) and not _is_address(sender)
     ]
     found = []
@@ -119,37 +124,29 @@ def check_consent_words(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMes
                 ),
             )
         ]
-    lacking = [*_lacking_words()]
-    if not lacking:
-        return []
-    return [
-        caution(
-            40,
-            f"The words beside the box for texts lack {', '.join(map(repr, lacking))}, which carriers and courts "
-            "in the United States expect.",
-            "{# in oscar_crosschannel/consent/sms.txt, your version of the words #}\n"
-            "I agree to receive recurring automated marketing text messages from {{ brand }} at the number "
-            "provided. Consent is not a condition of purchase. Message frequency varies (up to {{ frequency }}"
-            "/month). Message and data rates may apply. Reply STOP to cancel, HELP for help. "
-            "Terms: {{ terms_url }} Privacy: {{ privacy_url }}",
-        )
-    ]
+    return list(_lacking_words())
 
 
-def _lacking_words() -> Iterator[str]:
-    """Judged only where the shop speaks English: other countries ask for other words."""
-    language = django_settings.LANGUAGE_CODE
-    if not language.startswith("en"):
-        return
+def _lacking_words() -> Iterator[CheckMessage]:
+    """What the shop's own versions of our files leave out, in any language it speaks."""
+    for kind, beginning in _BEGINNINGS.items():
+        lacking = {words: None for language in copies.languages() for words in _lacking(kind, language)}
+        if lacking:
+            yield caution(
+                40,
+                f"The words of consent/{kind}.txt lack {', '.join(lacking)}. Carriers refuse senders whose "
+                "customers do not read that before they agree.",
+                f"{{# in oscar_crosschannel/consent/{kind}.txt, your version of the words #}}\n{beginning} {_REST}",
+            )
+
+
+def _lacking(kind: str, language: str) -> Iterator[str]:
     try:
-        words = wordings.wording(SMS, language).words
+        words = wordings.shipped(kind, language).words
     except (ImproperlyConfigured, TemplateDoesNotExist, TemplateSyntaxError):
         return  # the pages with the box will say so
-    told = [settings.BRAND, *_EXPECTED_WORDS, *(getattr(settings, name) for name in _SETTINGS_OF_LINKS)]
-    # "HELP for help": what is shouted counts only when shouted
-    yield from (
-        part for part in told if part not in words and (part.isupper() or part.lower() not in words.lower())
-    )
+    for code in wordings.missing_phrases(kind, "", language, words):
+        yield str(wording_versions.LACKING[code])
 
 
 def _base_url_problem() -> str:
@@ -192,6 +189,7 @@ def _example(name: str) -> str:
     value = {
         "EMAIL_FROM_MARKETING": f"{brand} <hello@news.{host}>",
         "EMAIL_FROM_TRANSACTIONAL": f"{brand} <orders@{host}>",
+        "EMAIL_INBOUND": f"hello@in.{host}",
         "POSTAL_ADDRESS": f"{brand}, 1 High Street, 12345 Town",
     }[name]
     return f"CROSSCHANNEL_{name} = {written(value)}"

@@ -1,22 +1,17 @@
-"""Once Twilio is chosen it must be able to work, and texting keeps its hours and its manners."""
+"""Once Twilio is chosen it must be able to work, and texting keeps its manners."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, register
-from django.utils import timezone
 
 from ..conf import is_loopback, settings
 from ..services import law
 from .findings import TAG, AppConfigs, caution, error, with_entries
-
-#: Hours of texting are law, and law changes: somebody should look at the table this often.
-REVIEW_AFTER = timedelta(days=180)
 
 _TWILIO = "oscar_crosschannel.channels.sms_backends.twilio.TwilioBackend"
 #: Who answers STOP and HELP: the provider, or this app.
@@ -45,40 +40,18 @@ def check_opt_out_replies(app_configs: AppConfigs, **kwargs: Any) -> list[CheckM
 
 @register(TAG)
 def check_hours(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """The table of legal hours can be read, and somebody looked at it lately."""
+    """The table of rules for texts can be read."""
     try:
-        rows = law.book().rows
+        law.book()
     except ValueError as problem:
         return [
             error(
                 11,
-                f"CROSSCHANNEL_SMS_HOURS cannot be read: {problem}",
-                "# Correct the row, or go back to the shipped table:\nCROSSCHANNEL_SMS_HOURS = {}",
+                f"CROSSCHANNEL_TEXTING_RULES cannot be read: {problem}",
+                "# Correct the row, or go back to the shipped table:\nCROSSCHANNEL_TEXTING_RULES = {}",
             )
         ]
-    oldest_allowed = timezone.now().date() - REVIEW_AFTER
-    old = sorted(key for key, row in rows.items() if row.reviewed_on and row.reviewed_on < oldest_allowed)
-    if not old:
-        return []
-    return [
-        caution(
-            15,
-            f"The hours for texting {', '.join(old)} were last compared with the law more than "
-            f"{REVIEW_AFTER.days} days ago.",
-            _reviewed(old),
-        )
-    ]
-
-
-def _reviewed(old: Collection[str]) -> str:
-    """How the project's own rows get today's date; those of the app come with its next version."""
-    today = timezone.now().date()
-    own = [key for key in old if key in settings.SMS_HOURS]
-    lines = ["# After a look at the law:"]
-    lines += [f'CROSSCHANNEL_SMS_HOURS["{key}"]["reviewed_on"] = "{today}"' for key in own]
-    if len(own) < len(old):
-        lines.append("# Other rows: pip install --upgrade django-oscar-crosschannel")
-    return "\n".join(lines)
+    return []
 
 
 def _twilio_problems(config: Mapping[str, Any]) -> Iterator[CheckMessage]:

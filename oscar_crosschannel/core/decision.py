@@ -234,6 +234,7 @@ def _moved(candidate: Candidate, wait: Wait) -> Reserved:
         priority=candidate.priority,
         channels=(wait.channel,),
         intent=candidate.intent,
+        topic=candidate.topic,
         purpose=candidate.purpose,
         campaign=candidate.campaign,
     )

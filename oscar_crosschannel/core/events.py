@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ class ConsentAnswer:
     """What a person answered to one consent text, with the proof around it."""
 
     channel: str
-    text: str  #: digest of the words that were shown (see `core.consent.digest`)
+    text: str  #: digest of the words that were shown (`Wording.digest`)
     language: str
     given: bool
     form: str  #: which form: "registration", "gateway", "preview", …
@@ -23,6 +23,12 @@ class ConsentAnswer:
     session: str = ""  #: digest of the session key
     order_number: str = ""
     address: str = ""  #: the address this answer is for, as typed
+    kind: str = ""  #: which box; empty: the one named like the channel
+    topics: Sequence[str] = ()  #: keys of those chosen among what the words name; empty: all of them
+    is_primary: bool = False  #: the person would rather be written to on this channel
+    proven_age: int | None = None  #: years, of a date of birth that was given
+    mechanism: str = "checkbox"  #: what was ticked or pressed
+    must_be_confirmed: bool = False  #: whoever typed the address, its owner is asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,17 @@ class Answer(StrEnum):
     REVOKED = "revoked"
 
 
+class Basis(StrEnum):
+    """What kind of consent a grant is; each country says which permit marketing texts (rule 1)."""
+
+    EXPRESS_WRITTEN = "express_written"
+    EXPRESS = "express"
+    SOFT_OPT_IN = "soft_opt_in"  #: a customer's, for the seller's own similar products
+    IMPLIED = "implied"  #: by a business relationship
+    UNPROVEN = "unproven"  #: imported without proof
+    NONE = "none"
+
+
 class Block(StrEnum):
     """How much a suppression blocks on its channel."""
 
@@ -47,6 +58,9 @@ class ConsentFacts:
 
     answer: Answer
     until: datetime | None = None  #: end of an implied grant, or of a pending request
+    basis: Basis = Basis.NONE  #: of the grant
+    proven_age: int | None = None  #: in years, by a checked date of birth
+    by_name: bool = False  #: whether the last answer named this very topic, and not everything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +82,7 @@ class Sent:
     channel: str
     purpose: Purpose
     intent: str
+    topic: str = ""
     campaign: bool = False
     offers_voucher: bool = False
     same_contact: bool = True  #: False: another contact's message to the same address (legal caps)
@@ -83,6 +98,7 @@ class Reserved:
     priority: int  #: lower goes first
     channels: tuple[str, ...]
     intent: str
+    topic: str = ""
     purpose: Purpose = Purpose.MARKETING
     campaign: bool = False
 
@@ -91,14 +107,16 @@ class Reserved:
 class Cap:
     """At most `most` messages within a rolling `window`.
 
-    `channels` empty means over all channels together. `legal` caps count every purpose and
-    every contact behind one address; the others count this contact's marketing only.
+    `channels` empty means over all channels together, `topics` empty over all topics. `legal` caps count
+    every purpose and every contact behind one address; the others count this contact's marketing only.
     """
 
     name: str
     most: int
     window: timedelta
+    key: str = ""  #: by which a merchant's row changes it
     channels: frozenset[str] = frozenset()
+    topics: frozenset[str] = frozenset()
     campaigns_only: bool = False
     other_intents_only: bool = False
     legal: bool = False
@@ -125,6 +143,7 @@ class Candidate:
     wanted: bool = True  #: the enrolment behind it still runs
     condition_met: bool = True  #: answer of the step's named condition
     held_out: bool = False  #: the contact is in the arm that gets nothing
+    minimum_age: int = 0  #: in years; above 0, consent must come with a proof of it
     excluded: frozenset[str] = frozenset()  #: channels whose provider refused for good
 
 
@@ -136,6 +155,10 @@ class Facts:
     points: Mapping[str, PointFacts] = field(default_factory=dict)  #: by channel
     primary_channel: str = ""  #: the contact's explicit choice
     hours: Mapping[str, Hours] = field(default_factory=dict)  #: open hours by channel; absent: always
+    bases: Mapping[str, frozenset[Basis]] = field(default_factory=dict)  #: see Basis; absent: any grant
+    one_way: frozenset[str] = frozenset()  #: channels on which the person cannot answer the sender
+    paused_until: datetime | None = None  #: the person asked for no marketing before
+    guarded: frozenset[str] = frozenset()  #: channels whose marketing a guard has paused
     caps: tuple[Cap, ...] = ()
     sent: tuple[Sent, ...] = ()
     reserved: tuple[Reserved, ...] = ()

@@ -1,90 +1,159 @@
-"""What a person means who answers a text with a word.
+"""What a person means who answers a message in their own words.
 
 Carriers only know whole single words. The law asks for more: any reasonable way to say stop counts
 (47 CFR 64.1200(a)(10)), so a sentence that sounds like it suspends marketing and goes to a person.
+In doubt a text is doubtful: a message too few costs less than one that nobody wanted.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from enum import StrEnum
+
+from . import stop_phrases
 
 
 class Keyword(StrEnum):
-    """The meaning of an inbound text."""
+    """The meaning of what somebody answered."""
 
     STOP = "stop"  #: revokes, at once
     REVIEW_STOP = "review_stop"  #: sounds like stop: suspend marketing, and ask somebody to read it
     HELP = "help"
     START = "start"  #: lifts the carrier's block; it is no consent
     YES = "yes"  #: confirms a pending request, if there is one
+    ORDERS = "orders"  #: keeps texts about orders, if that was asked
+    JOIN = "join"  #: signs up, by a word that the shop chose
     NONE = "none"
 
 
 #: FCC and Twilio words, and what people say instead in the languages of the app and its neighbours.
 _STOP = frozenset({
-    "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT",
-    "ARRET", "ARRETER", "ARRETEZ", "DESABONNER", "DESABONNEMENT", "DESINSCRIRE",  # French
-    "ABMELDEN", "ABBESTELLEN", "STOPP",  # German
-    "STOPPEN", "AFMELDEN", "UITSCHRIJVEN", "AFMELD", "AVSLUTA",  # Dutch, Danish, Swedish
-    "BAJA", "ALTO", "PARAR", "CANCELAR", "SAIR",  # Spanish, Portuguese
-    "ANNULLA", "CANCELLA", "CANCELLAMI",  # Italian
+    "STOP", "STOPALL", "UNSUBSCRIBE", "UNSUB", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "STOPP",
+    "ARRET", "ARRETER", "ARRETEZ", "DESABONNER", "DESABONNEMENT", "DESINSCRIRE", "DESINSCRIPTION",  # French
+    "ABMELDEN", "ABBESTELLEN", "AUFHOREN", "AUFHOEREN",  # German
+    "STOPPEN", "AFMELDEN", "UITSCHRIJVEN",  # Dutch
+    "BAJA", "ALTO", "CANCELAR", "BASTA",  # Spanish; the last is Italian, too
+    "PARAR", "SAIR", "DESCADASTRAR",  # Portuguese
+    "ANNULLA", "CANCELLA", "CANCELLAMI", "DISISCRIVIMI",  # Italian
+    "AFMELD", "AVSLUTA", "SLUTA", "AVREGISTRERA", "AVMELD",  # Danish, Swedish, Norwegian
+    "REZYGNUJE", "WYPISZ",  # Polish
+    "СТОП", "ОТПИСАТЬСЯ", "停止", "退订",
 })  # fmt: skip
-_HELP = frozenset({"HELP", "INFO", "AIDE", "HILFE", "AYUDA", "AIUTO", "AJUDA"})
+_HELP = frozenset({"HELP", "INFO", "AIDE", "HILFE", "AYUDA", "AIUTO", "AJUDA", "HULP"})
 _START = frozenset({"START", "UNSTOP"})
-_YES = frozenset({"YES", "Y", "JA", "OUI"})
+_YES = frozenset({"YES", "Y", "JA", "OUI", "SI", "SIM"})
+_ORDERS = frozenset(
+    {"ORDERS", "COMMANDES", "BESTELLUNGEN", "PEDIDOS", "ORDINI", "ENCOMENDAS", "BESTELLINGEN"}
+)
 
 _POLITE = frozenset({
     "PLEASE", "PLS", "PLZ", "THANKS", "THANK", "THX", "YOU", "OK", "OKAY", "HI", "HELLO", "HEY", "NOW",
-    "BITTE", "DANKE", "MERCI", "SVP", "POR", "FAVOR", "GRACIAS",
+    "BITTE", "DANKE", "MERCI", "SVP", "STP", "POR", "FAVOR", "GRACIAS", "PER", "FAVORE", "GRAZIE",
+    "OBRIGADO", "OBRIGADA", "GRAAG", "ALSTUBLIEFT", "AUB", "DANK", "TACK", "TAK",
 })  # fmt: skip
 #: What may stand around a word of `_STOP` without giving it another object ("cancel my order").
 _ABOUT_TEXTS = _POLITE | {
     "ME", "US", "TEXT", "TEXTS", "TEXTING", "MESSAGE", "MESSAGES", "MESSAGING", "SENDING", "SMS",
+    "MENSAJES", "MENSAGENS", "MESSAGGI", "NACHRICHTEN", "BERICHTEN",
 }  # fmt: skip
+
+_MEANINGS = (
+    (Keyword.STOP, _STOP, _ABOUT_TEXTS),
+    (Keyword.HELP, _HELP, _ABOUT_TEXTS),
+    (Keyword.START, _START, _POLITE),
+    (Keyword.YES, _YES, _POLITE),
+    (Keyword.ORDERS, _ORDERS, _POLITE),
+)
 
 #: Longer texts say more than a keyword, whatever they begin with.
 _MOST_WORDS = 5
+#: Shorter words lie too close to others ("shop", "quite") to be taken for a misspelling.
+_FEWEST_LETTERS = 6
+#: Of "stop" itself, those that are no other word.
+_MISSPELT_STOP = frozenset(
+    {"STPO", "SOTP", "TSOP", "STOOP", "SSTOP", "STTOP", "STOPO", "STOPE", "STIP", "STPP"}
+)
+#: Long words that speak of nothing but messages, so that one misspelt in a sentence counts.
+_UNMISTAKABLE = frozenset({
+    "UNSUBSCRIBE", "DESABONNER", "DESINSCRIRE", "ABMELDEN", "ABBESTELLEN", "AFMELDEN", "UITSCHRIJVEN", "DESCADASTRAR",
+    "AVREGISTRERA",
+})  # fmt: skip
+#: One letter from a way to say stop, and its opposite.
+_OPPOSITES = frozenset({"ANMELDEN", "ANMELD"})
 
+#: A phone's way to show that somebody likes a text: it repeats the text.
+_REACTION = re.compile(
+    r"\W*(liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|removed an? \w+ from|reacted \S+ to) [“\"«„]",
+    re.IGNORECASE,
+)
 _APOSTROPHE = re.compile("['’‘‛ʼ＇`´]")
 _SPELLED = re.compile(r"\b\w( \w){2,}\b")
-
-_OPT_OUT = re.compile(r"\bOPT (ME )?OUT\b")
-_STOP_ALL = re.compile(r"\bSTOP ALL\b")
-_DO_NOT_STOP = re.compile(r"^((PLEASE|PLS|PLZ|HEY|OK|NO) )*(DONT|DO NOT|NEVER) (EVER )?(STOP|UNSUBSCRIBE)\b")
-_SOUNDS_LIKE_STOP = re.compile(
-    r"""
-    \b(
-        STOP | STOPALL | UNSUBSCRIBE[DS]? | OPTOUT
-      | (DONT|DO\ NOT|NEVER|QUIT|CEASE)\ (EVER\ )?(TEXT(ING)?|MESSAG(E|ING)|CONTACT(ING)?|CALL(ING)?|SMS)
-      | (DONT|DO\ NOT|NEVER|QUIT|CEASE)\ (EVER\ )?SEND(ING)?\ (ME|US|ANY|ANYTHING|MORE|THESE|TEXTS?|MESSAGES?|SMS)
-      | NO\ MORE\ (TEXTS?|MESSAGES?|SMS)
-      | REMOVE\ (ME|MY\ NUMBER) | TAKE\ ME\ OFF | DELETE\ MY\ NUMBER | LOSE\ MY\ NUMBER
-      | LEAVE\ ME\ ALONE | WRONG\ (NUMBER|PERSON)
-    )\b
-    """,
-    re.VERBOSE,
-)
+_DRAWN_OUT = re.compile(r"([^\W\d])\1{2,}")  # "stoooop"
+#: Several words that mean one.
+_ONE_WORD = {
+    "OPTOUT": re.compile(r"\bOPT (ME )?OUT\b"),
+    "STOPALL": re.compile(r"\bSTOP ALL\b"),
+    "DONT": re.compile(r"\bDO NOT\b"),
+}
 
 
-def classify(body: str) -> Keyword:
-    """The meaning of `body`, whatever its case, width, accents, spaces and punctuation."""
-    text = _OPT_OUT.sub("OPTOUT", _normalised(body))
-    text = _STOP_ALL.sub("STOPALL", text)
-    words = frozenset(text.split())
-    if len(text.split()) <= _MOST_WORDS:
-        for meaning, keywords, filler in (
-            (Keyword.STOP, _STOP, _ABOUT_TEXTS),
-            (Keyword.HELP, _HELP, _ABOUT_TEXTS),
-            (Keyword.START, _START, _POLITE),
-            (Keyword.YES, _YES, _POLITE),
-        ):
-            if words & keywords and words <= keywords | filler:
-                return meaning
-    if _SOUNDS_LIKE_STOP.search(_DO_NOT_STOP.sub("", text)):
-        return Keyword.REVIEW_STOP
-    return Keyword.NONE
+def _shortened(word: str) -> set[str]:
+    """The word, and what is left of it without any one letter. Words that share such a rest are a slip apart."""
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
+
+
+def _misspelt(keywords: Collection[str]) -> frozenset[str]:
+    """What `_is_nearly` compares with."""
+    return frozenset(rest for word in keywords if len(word) >= _FEWEST_LETTERS for rest in _shortened(word))
+
+
+_NEARLY_STOP, _NEARLY_UNMISTAKABLE = _misspelt(_STOP), _misspelt(_UNMISTAKABLE)
+_MOST_LETTERS = max(map(len, _STOP | _UNMISTAKABLE)) + 2
+
+_MACHINE_BEGINS = stop_phrases.pattern(stop_phrases.MACHINES_BEGIN)
+_HARMLESS = stop_phrases.pattern(stop_phrases.HARMLESS)
+_SOUNDS_LIKE_STOP = stop_phrases.pattern(stop_phrases.SOUND_LIKE_STOP)
+
+
+def classify(body: str, *, join: Collection[str] = ()) -> Keyword:
+    """The meaning of `body`, whatever its case, width, accents, spaces and punctuation.
+
+    `join`: the words by which one signs up. A word that means something else already means that.
+    """
+    text = f" {_normalised(body)} "
+    if _REACTION.match(body) or _MACHINE_BEGINS.match(text):
+        return Keyword.NONE
+    words = text.split()
+    if len(words) <= _MOST_WORDS and (meaning := _keyword(set(words))):
+        return meaning
+    bare = " ".join(word for word in words if word not in _POLITE)
+    if bare and bare in {_normalised(word) for word in join}:
+        return Keyword.JOIN
+    rest = _HARMLESS.sub("", text)
+    sounds = _SOUNDS_LIKE_STOP.search(rest) or any(
+        _is_nearly(word, _NEARLY_UNMISTAKABLE) for word in rest.split()
+    )
+    return Keyword.REVIEW_STOP if sounds else Keyword.NONE
+
+
+def _keyword(words: set[str]) -> Keyword | None:
+    """What a text of these few words means as a whole."""
+    for meaning, keywords, filler in _MEANINGS:
+        if words & keywords and words <= keywords | filler:
+            return meaning
+    misspelt = {
+        word for word in words - _ABOUT_TEXTS if word in _MISSPELT_STOP or _is_nearly(word, _NEARLY_STOP)
+    }
+    return Keyword.REVIEW_STOP if misspelt and words <= misspelt | _ABOUT_TEXTS else None
+
+
+def _is_nearly(word: str, misspelt: Collection[str]) -> bool:
+    """Whether a word has a letter too few, too many, a wrong one, or two in the wrong order."""
+    if word in _OPPOSITES or not _FEWEST_LETTERS <= len(word) + 1 <= _MOST_LETTERS:
+        return False
+    return not _shortened(word).isdisjoint(misspelt)
 
 
 def _normalised(body: str) -> str:
@@ -95,4 +164,8 @@ def _normalised(body: str) -> str:
         for character in plain
         if unicodedata.category(character) not in ("Mn", "Cf")  # accents, and what nobody sees
     ]
-    return _SPELLED.sub(lambda word: word[0].replace(" ", ""), " ".join("".join(letters).split()))
+    text = _SPELLED.sub(lambda word: word[0].replace(" ", ""), " ".join("".join(letters).split()))
+    text = _DRAWN_OUT.sub(r"\1", text)
+    for word, several in _ONE_WORD.items():
+        text = several.sub(word, text)
+    return text

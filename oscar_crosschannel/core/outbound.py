@@ -42,6 +42,7 @@ class Outbound:
     valid_until: datetime | None = None  #: the provider must not deliver later than this
     callback_url: str = ""
     unsubscribe_url: str = ""  #: https one-click address (RFC 8058); empty for transactional
+    reply_to: str = ""  #: mailbox for answers by email; empty: the sender's
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

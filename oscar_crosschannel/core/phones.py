@@ -73,7 +73,7 @@ _SPLIT_AREA_CODES = {
         "709 879": "America/Goose_Bay America/St_Johns",
         "775": "America/Denver America/Los_Angeles",
         "807": "America/Toronto America/Winnipeg",
-        "867": "America/Iqaluit America/Whitehorse America/Yellowknife",
+        "867": "America/Iqaluit America/Rankin_Inlet America/Whitehorse America/Yellowknife",
         "906": "America/Detroit America/Menominee",
         "907": "America/Adak America/Anchorage America/Juneau",
         "928": "America/Denver America/Phoenix",
@@ -119,9 +119,20 @@ def zones_of(e164: str) -> tuple[str, ...]:
     return tuple(zone for zone in time_zones_for_number(number) if zone != "Etc/Unknown")
 
 
+def area_code(e164: str) -> str:
+    """The area code of a North American number, which tells its state; empty for any other number."""
+    return e164[2:5] if e164.startswith("+1") and e164[1:].isdecimal() and len(e164) == 12 else ""
+
+
 def zones_of_country(code: str) -> tuple[str, ...]:
     """The IANA zones of a country by its ISO code; empty for an unknown one."""
     return _country_zones().get(code.upper(), ())
+
+
+@lru_cache(maxsize=1)
+def every_zone() -> tuple[str, ...]:
+    """Every IANA zone that belongs to a country, by name: what people may choose from."""
+    return tuple(sorted({zone for zones in _country_zones().values() for zone in zones}))
 
 
 def mask(address: str) -> str:

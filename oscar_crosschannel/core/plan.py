@@ -126,6 +126,7 @@ class Wrong(StrEnum):
     TOO_LATE = "too_late"  #: at or past its own expiry
     TOO_PATIENT = "too_patient"  #: waits for a better channel until it has expired
     NO_CHANNEL = "no_channel"
+    NEVER = "never"  #: sent only if what must not hold does
     NO_STEP = "no_step"  #: every step is gone
 
 
@@ -206,6 +207,8 @@ class Plan:
     def _faults_of(self, step: Step, previous: Step | None) -> Iterator[Fault]:
         if not step.channels:
             yield Fault(Wrong.NO_CHANNEL, step.key)
+        if step.only_if and step.only_if == step.unless:
+            yield Fault(Wrong.NEVER, step.key)
         if previous is not None and step.delay <= previous.delay:
             yield Fault(Wrong.TOO_EARLY, step.key, previous.key, previous.delay)
         elif step.expires is not None and step.delay >= step.expires:
@@ -324,6 +327,14 @@ class Blueprint:
         refused.
         """
         return None
+
+    def occasion(self, run: Run) -> str:
+        """What happened that the message is about, in a sentence for whoever got it, in the active language.
+
+        For the page "Why did I get this?", which anybody with the link can open: no names, no goods. Empty:
+        the page says no more than what the person agreed to.
+        """
+        return ""
 
     def still_wanted(self, runs: Sequence[Run]) -> set[int]:
         """The message ids whose run still makes sense; the others end, unsent."""

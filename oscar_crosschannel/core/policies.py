@@ -12,6 +12,7 @@ cannot matter. `decide` relies on three promises:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from .facts import EMAIL, SMS, Answer, Block, Candidate, Cap, Facts, Purpose, Reserved, Sent
@@ -30,20 +31,58 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 #: Frequency as a shop starts with it; a merchant's own list replaces it.
 DEFAULT_CAPS = (
-    Cap(name="emails a week", most=4, window=timedelta(days=7), channels=frozenset({EMAIL})),
     Cap(
+        key="emails-a-week",
+        name="emails a week",
+        most=4,
+        window=timedelta(days=7),
+        channels=frozenset({EMAIL}),
+    ),
+    Cap(
+        key="campaign-emails-a-week",
         name="campaign emails a week",
         most=2,
         window=timedelta(days=7),
         channels=frozenset({EMAIL}),
         campaigns_only=True,
     ),
-    Cap(name="pause between emails", most=1, window=timedelta(hours=16), channels=frozenset({EMAIL})),
-    Cap(name="texts a month", most=4, window=timedelta(days=30), channels=frozenset({SMS})),
-    Cap(name="texts a day", most=1, window=timedelta(hours=24), channels=frozenset({SMS})),
-    Cap(name="messages a week", most=5, window=timedelta(days=7)),
-    Cap(name="pause between subjects", most=1, window=timedelta(hours=4), other_intents_only=True),
-    Cap(name="texts a day by law", most=3, window=timedelta(hours=24), channels=frozenset({SMS}), legal=True),
+    Cap(
+        key="pause-between-emails",
+        name="pause between emails",
+        most=1,
+        window=timedelta(hours=16),
+        channels=frozenset({EMAIL}),
+    ),
+    Cap(
+        key="texts-a-month",
+        name="texts a month",
+        most=4,
+        window=timedelta(days=30),
+        channels=frozenset({SMS}),
+    ),
+    Cap(
+        key="texts-a-day",
+        name="texts a day",
+        most=1,
+        window=timedelta(hours=24),
+        channels=frozenset({SMS}),
+    ),
+    Cap(key="messages-a-week", name="messages a week", most=5, window=timedelta(days=7)),
+    Cap(
+        key="pause-between-subjects",
+        name="pause between subjects",
+        most=1,
+        window=timedelta(hours=4),
+        other_intents_only=True,
+    ),
+    Cap(
+        key="texts-a-day-by-law",
+        name="texts a day by law",
+        most=3,
+        window=timedelta(hours=24),
+        channels=frozenset({SMS}),
+        legal=True,
+    ),
 )
 
 
@@ -55,18 +94,44 @@ def reachable(candidate: Candidate, channel: str, facts: Facts, at: datetime) ->
 
 
 def consented(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
-    """Marketing needs a grant for this topic on this channel; a requested message, that nothing else was said."""
-    if candidate.purpose in (Purpose.TRANSACTIONAL, Purpose.CRITICAL):
+    """Marketing needs a grant for this topic on this channel; a requested message, that nothing else was said.
+    Texts that belong to an order need no more than that the person did not decline them by name.
+
+    For marketing texts the grant must be of a kind that the law of every place accepts (rule 1).
+    """
+    if candidate.purpose is Purpose.CRITICAL:
         return ALLOW
     point = facts.points.get(channel)
     consent = point.consents.get(candidate.topic) if point else None
+    if candidate.purpose is Purpose.TRANSACTIONAL:
+        # what belongs to an order comes by email in any case; of texts about it one may have enough
+        refused = consent is not None and consent.answer is Answer.REVOKED and consent.by_name
+        return Deny(Reason.NO_CONSENT) if refused and channel == SMS else ALLOW
     if consent is None:
         return ALLOW if candidate.purpose is Purpose.REQUESTED else Deny(Reason.NO_CONSENT)
     if consent.answer is Answer.REVOKED or (consent.until and consent.until <= at):
         return Deny(Reason.NO_CONSENT)
-    if consent.answer is Answer.GRANTED:
+    if consent.answer is Answer.PENDING:
+        return Hold(min(consent.until or candidate.expires_at, candidate.expires_at), Reason.AWAITING_OPT_IN)
+    accepted = facts.bases.get(channel)
+    if candidate.purpose is Purpose.MARKETING and accepted is not None and consent.basis not in accepted:
+        return Deny(Reason.WEAK_CONSENT)
+    return ALLOW
+
+
+def old_enough(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
+    """A topic with a minimum age goes to who has proven it, on the very address (rule 14).
+
+    What is still to be confirmed is not asked yet.
+    """
+    if not candidate.minimum_age or candidate.purpose in (Purpose.TRANSACTIONAL, Purpose.CRITICAL):
         return ALLOW
-    return Hold(min(consent.until or candidate.expires_at, candidate.expires_at), Reason.AWAITING_OPT_IN)
+    point = facts.points.get(channel)
+    consent = point.consents.get(candidate.topic) if point else None
+    if consent is not None and consent.answer is Answer.PENDING:
+        return ALLOW
+    proven = consent.proven_age if consent else None
+    return ALLOW if proven is not None and proven >= candidate.minimum_age else Deny(Reason.NO_AGE_PROOF)
 
 
 def not_suppressed(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
@@ -146,6 +211,21 @@ def not_held_out(candidate: Candidate, channel: str, facts: Facts, at: datetime)
     return Deny(Reason.HELD_OUT) if held_out else ALLOW
 
 
+def not_paused(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
+    """The person did not ask for a rest from marketing."""
+    until = facts.paused_until
+    if candidate.purpose is Purpose.MARKETING and until and until > at:
+        return Defer(until, Reason.PAUSED)
+    return ALLOW
+
+
+def not_guarded(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
+    """Complaints or bounces have not paused marketing on the channel (rule 50); staff let it go on."""
+    if candidate.purpose is Purpose.MARKETING and channel in facts.guarded:
+        return Hold(candidate.expires_at, Reason.GUARDED)
+    return ALLOW
+
+
 def voucher_gap(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
     """Exclusive codes stay rare, or people learn to wait for them."""
     if candidate.offers_voucher:
@@ -164,16 +244,28 @@ def channel_open(candidate: Candidate, channel: str, facts: Facts, at: datetime)
 DEFAULT_POLICIES: tuple[Policy, ...] = (
     reachable,
     consented,
+    old_enough,
     not_suppressed,
     still_wanted,
     not_duplicate,
     not_held_out,
     voucher_gap,
+    not_paused,
+    not_guarded,
     channel_open,
     inside_hours,
     within_caps,
     slot_free,
 )
+
+
+def fewer(caps: Iterable[Cap]) -> tuple[Cap, ...]:
+    """The caps for who wants fewer messages: half as many; where it is one, in twice the time. Laws stay."""
+    return tuple(cap if cap.legal else _halved(cap) for cap in caps)
+
+
+def _halved(cap: Cap) -> Cap:
+    return replace(cap, window=2 * cap.window) if cap.most == 1 else replace(cap, most=cap.most // 2)
 
 
 def preferred(channels: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
@@ -192,6 +284,7 @@ def as_sent(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> S
         channel=channel,
         purpose=candidate.purpose,
         intent=candidate.intent,
+        topic=candidate.topic,
         campaign=candidate.campaign,
         offers_voucher=candidate.offers_voucher,
         digest=point.digest if point else "",
@@ -225,6 +318,7 @@ def _as_planned(reserved: Reserved, facts: Facts) -> Sent:
         channel=channel,
         purpose=reserved.purpose,
         intent=reserved.intent,
+        topic=reserved.topic,
         campaign=reserved.campaign,
         digest=point.digest if point else "",
     )
@@ -248,6 +342,8 @@ def _cap_room(cap: Cap, message: Sent, history: Iterable[Sent]) -> datetime:
 def _binds(cap: Cap, message: Sent) -> bool:
     if cap.channels and message.channel not in cap.channels:
         return False
+    if cap.topics and message.topic not in cap.topics:
+        return False
     if cap.campaigns_only and not message.campaign:
         return False
     return cap.legal or message.purpose is Purpose.MARKETING
@@ -255,6 +351,8 @@ def _binds(cap: Cap, message: Sent) -> bool:
 
 def _counts(cap: Cap, sent: Sent, message: Sent) -> bool:
     if cap.channels and sent.channel not in cap.channels:
+        return False
+    if cap.topics and sent.topic not in cap.topics:
         return False
     if cap.campaigns_only and not sent.campaign:
         return False

@@ -17,6 +17,8 @@ class Reason(StrEnum):
     # policies
     NO_POINT = "no_point"  #: no address known on this channel
     NO_CONSENT = "no_consent"
+    WEAK_CONSENT = "weak_consent"  #: of a kind that the law of the place does not accept for texts
+    NO_AGE_PROOF = "no_age_proof"  #: the topic has a minimum age that nobody has proven
     AWAITING_OPT_IN = "awaiting_opt_in"
     SUPPRESSED = "suppressed"
     NOT_WANTED = "not_wanted"  #: the run has ended, or its subject is gone
@@ -24,6 +26,8 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"  #: the same intent was already said
     OUTSIDE_HOURS = "outside_hours"
     NO_OPEN_HOURS = "no_open_hours"  #: the candidate zones share no open hour
+    PAUSED = "paused"  #: the person asked for a rest from marketing
+    GUARDED = "guarded"  #: complaints or bounces stopped marketing on the channel
     CAPPED = "capped"
     SLOT_RESERVED = "slot_reserved"
     HELD_OUT = "held_out"
@@ -37,6 +41,7 @@ class Reason(StrEnum):
     # what stops a person
     PURCHASED = "purchased"
     OPTED_OUT = "opted_out"
+    ERASED = "erased"  #: the person's data were erased
     REPLACED = "replaced"  #: contacts were merged, or a new run took over
     FLOW_OFF = "flow_off"
     STEP_REMOVED = "step_removed"

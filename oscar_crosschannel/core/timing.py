@@ -1,4 +1,4 @@
-"""When a person may be disturbed: weekly windows in all the zones they may be in.
+"""When a person may be disturbed: weekly windows and holidays, in all the zones they may be in.
 
 A window is wall time, an instant is UTC. Windows are turned into UTC per local date, so a day
 with a clock change is as right as any other. A wall time that does not exist or exists twice on
@@ -8,14 +8,13 @@ such a day is read the strict way: the later start, the earlier end.
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from .phones import zones_of_country
+from .calendars import is_public_holiday
 
 #: An open stretch of time in UTC, half-open: [start, end).
 Span = tuple[datetime, datetime]
@@ -25,7 +24,8 @@ GUARD = timedelta(minutes=5)
 #: How far ahead an opening is looked for: more than a week, so that every weekday is seen.
 HORIZON = timedelta(days=9)
 
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+#: One instant of each month of the years in which this software may run.
+_MONTHS = tuple(datetime(year, month, 1, tzinfo=UTC) for year in range(2025, 2040) for month in range(1, 13))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,24 @@ class DayHours:
 
 @dataclass(frozen=True, slots=True)
 class WeekRule:
-    """Open hours by weekday, Monday first; None is closed."""
+    """Open hours by weekday, Monday first; None is closed. With a calendar, its public holidays are, too."""
 
     name: str
     days: tuple[DayHours | None, ...]
-    reviewed_on: date | None = None  #: when somebody last compared it with the law
+    calendar: str = ""  #: a country ("FR") or state ("US-AL"), see core.calendars
+
+    def on(self, day: date) -> DayHours | None:
+        """The hours that begin on `day`; None: closed."""
+        hours = self.days[day.weekday()]
+        if hours is None or self.is_holiday(day):
+            return None
+        if hours.end <= hours.start and self.is_holiday(day + timedelta(days=1)):
+            return DayHours(hours.start, time(0))
+        return hours
+
+    def is_holiday(self, day: date) -> bool:
+        """Whether `day` is closed as a public holiday."""
+        return bool(self.calendar) and is_public_holiday(self.calendar, day)
 
     def __hash__(self) -> int:
         # Equal rules have equal names. Hashing fourteen times of day would cost more than the look-up
@@ -57,7 +70,7 @@ class WeekRule:
 class Hours:
     """Open when every rule is open in every zone. Without a zone or a rule: never.
 
-    `zones` are IANA names that exist; `hours_for` leaves out the others.
+    `zones` are IANA names that exist; `whereabouts.locate` leaves out the others.
     """
 
     zones: tuple[str, ...]
@@ -74,6 +87,11 @@ class Hours:
     def closes(self, at: datetime) -> datetime | None:
         """When the open time around `at` ends; None when `at` is not open."""
         return next((end for start, end in self._spans(at) if start <= at < end), None)
+
+    def spans(self, begin: datetime, end: datetime) -> tuple[Span, ...]:
+        """The open stretches between two instants, which are nine days apart at most."""
+        within = [(max(start, begin), min(stop, end)) for start, stop in self._spans(begin)]
+        return tuple((start, stop) for start, stop in within if start < stop)
 
     def _spans(self, at: datetime) -> tuple[Span, ...]:
         return _open_spans(self, at.astimezone(UTC).date())
@@ -99,7 +117,7 @@ def _rule_spans(zone: ZoneInfo, rule: WeekRule, utc_day: date) -> list[Span]:
     spans: list[Span] = []
     for offset in range(-2, HORIZON.days + 3):
         local_date = utc_day + timedelta(days=offset)
-        hours = rule.days[local_date.weekday()]
+        hours = rule.on(local_date)
         if hours is None:
             continue
         start, end = _in_utc(local_date, hours, zone)
@@ -133,91 +151,6 @@ def _intersect(ours: list[Span], theirs: list[Span]) -> list[Span]:
     return [(start, end) for start, end in common if start < end]
 
 
-class LawBook:
-    """The windows that are law or custom, by ISO code of the country or state (`FR`, `US-FL`).
-
-    Three rows have names of their own: `marketing` (the shop's hours where the person's clock is
-    known), `unsure` (where it is not), `default` (the law of a country without a row).
-    """
-
-    def __init__(self, table: Mapping[str, Mapping[str, Any]]) -> None:
-        """Read a table shaped like `data/sms_hours.json`; ValueError names the row it cannot read."""
-        self.rows = {key: _parse_row(key, row) for key, row in table.items()}
-        if missing := {"marketing", "unsure", "default"} - self.rows.keys():
-            raise ValueError(f"The table of hours lacks the rows {sorted(missing)}.")
-        #: (country, what people write for the state) → key of the row
-        self._states: dict[tuple[str, str], str] = {}
-        for key, row in table.items():
-            country, _, state = key.partition("-")
-            if state:
-                spellings = (state, key, str(row.get("name", key)))
-                self._states |= {(country, spelling.casefold()): key for spelling in spellings}
-
-    def law(self, country: str, region: str) -> tuple[WeekRule, ...]:
-        """The legal windows of a place: the country's (or the default), and the state's if it has one.
-
-        `region` is a code ("FL", "US-FL") or a name ("Florida"), as people type it.
-        """
-        country = country.upper()
-        national = self.rows.get(country, self.rows["default"])
-        state = self._states.get((country, region.strip().casefold()))
-        return (national,) if state is None else (national, self.rows[state])
-
-
-def _parse_row(key: str, row: Mapping[str, Any]) -> WeekRule:
-    days: list[DayHours | None] = [None] * 7
-    try:
-        for names, hours in row["hours"].items():
-            start, _, end = hours.partition("-")
-            for day in _parse_days(names):
-                days[day] = DayHours(_parse_time(start), _parse_time(end))
-        reviewed = row.get("reviewed_on")
-        return WeekRule(key, tuple(days), date.fromisoformat(reviewed) if reviewed else None)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"Row {key!r} of the table of hours cannot be read: {error!r}") from error
-
-
-def _parse_days(names: str) -> range:
-    first, _, last = names.partition("-")
-    return range(_WEEKDAYS.index(first), _WEEKDAYS.index(last or first) + 1)
-
-
-def _parse_time(text: str) -> time:
-    return time(0) if text == "24:00" else time.fromisoformat(text)
-
-
-def hours_for(
-    *,
-    rules: LawBook,
-    zone: str = "",
-    candidate_zones: tuple[str, ...] = (),
-    country: str = "",
-    region: str = "",
-    address_country: str = "",
-    fallback_zones: tuple[str, ...] = (),
-) -> Hours:
-    """When a person may get marketing, from what is known of where they are. Names no zone: no matter.
-
-    `zone` is the person's own choice, `candidate_zones` are those that phone and address leave open. A
-    choice among the candidates settles the question; one that contradicts them narrows the hours to
-    what is open in all. `country` is the phone's; an address in another country (`address_country`,
-    to which `region` then belongs) adds that country's zones and law. Nothing known: the zones of the country; no country: `fallback_zones` (the
-    shop's). Where two clocks remain possible, or the place is a guess, the row `unsure` counts.
-    """
-    abroad = address_country if address_country not in ("", country) else ""
-    chosen, candidates = _existing((zone,)), _existing((*candidate_zones, *zones_of_country(abroad)))
-    if chosen and _clock(chosen[0]) in map(_clock, candidates):
-        candidates = ()
-    located = chosen + candidates or _existing(zones_of_country(country))
-    zones = located or _existing(fallback_zones)
-    sure = bool(chosen) or (bool(located) and len(set(map(_clock, located))) == 1)
-    custom = rules.rows["marketing" if sure else "unsure"]
-    law = rules.law(country, "" if abroad else region)
-    if abroad:
-        law += rules.law(abroad, region)
-    return Hours(tuple(sorted(set(zones))), (custom, *law))
-
-
 def westernmost(zones: Iterable[str], at: datetime) -> str:
     """The zone whose clock is furthest behind at `at`; empty for none."""
     return min(zones, key=lambda name: at.astimezone(ZoneInfo(name)).utcoffset() or timedelta(0), default="")
@@ -231,20 +164,25 @@ def spread(key: int, most: timedelta) -> timedelta:
     return most * (key * 2_654_435_769 % 2**32 / 2**32)
 
 
-def _existing(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if name in _zone_names())
+def is_zone(name: str) -> bool:
+    """Whether `name` is an IANA zone."""
+    return name in _zone_names()
+
+
+@lru_cache(maxsize=1024)
+def clock(zone: str) -> tuple[object, ...]:
+    """What the clock of a zone does in our time: equal for two names of one clock.
+
+    Europe/London and Europe/Jersey are one; Phoenix and Denver are two. Told by the rule at the end of
+    the zone's TZif file (RFC 8536, 3.3), and month by month, for a change that is announced but has yet
+    to come is not in that rule.
+    """
+    file = importlib.resources.files("tzdata").joinpath("zoneinfo", *zone.split("/"))
+    rule = file.read_bytes().decode("latin-1").splitlines()[-1] or zone
+    info = ZoneInfo(zone)
+    return (rule, *(month.astimezone(info).utcoffset() for month in _MONTHS))
 
 
 @lru_cache(maxsize=1)
 def _zone_names() -> frozenset[str]:
     return frozenset((importlib.resources.files("tzdata") / "zones").read_text("utf-8").split())
-
-
-@lru_cache(maxsize=1024)
-def _clock(zone: str) -> str:
-    """What the clocks of a zone do from now on: the rule at the end of its TZif file (RFC 8536, 3.3).
-
-    Europe/London and Europe/Jersey are two names of one clock; Phoenix and Denver are two clocks.
-    """
-    file = importlib.resources.files("tzdata").joinpath("zoneinfo", *zone.split("/"))
-    return file.read_bytes().decode("latin-1").splitlines()[-1] or zone

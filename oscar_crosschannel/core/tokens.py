@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 MAC_BYTES = 10
 CLICK, UNSUBSCRIBE, RECOVER, CONFIRM = "click", "unsubscribe", "recover", "confirm"
+PREFERENCES, WHY, REPLY = "preferences", "why", "reply"
+ORDER_TEXTS = "order_texts"
 
 
 def make(purpose: str, number: int, link: int = 0, *, keys: Sequence[bytes]) -> str:

@@ -5,13 +5,15 @@ one direction: contacts → consents → flows → enrolments → messages → t
 know services, channels, Oscar's code or the time.
 """
 
-from .consents import Consent, ConsentEvent, ConsentText, Topic
-from .contacts import Belonging, Contact, ContactPoint, Suppression
+from .consents import Consent, ConsentEvent, ConsentTemplate, ConsentText, Topic, TopicWords
+from .contacts import Belonging, Contact, ContactPoint, Suppression, UnreadReply
 from .enrolments import Enrolment
 from .flows import Copy, Flow, FlowStep
 from .inbox import InboxEvent, Watermark
+from .limits import FrequencyCap, Guard, TextingRule
 from .links import Click
 from .messages import Attempt, ChannelRest, DeliveryEvent, Message
+from .privacy import ConsentImport, Erasure
 from .senders import Sender
 from .vouchers import VoucherBudget, VoucherGrant
 
@@ -22,19 +24,27 @@ __all__ = [
     "Click",
     "Consent",
     "ConsentEvent",
+    "ConsentImport",
+    "ConsentTemplate",
     "ConsentText",
     "Contact",
     "ContactPoint",
     "Copy",
     "DeliveryEvent",
     "Enrolment",
+    "Erasure",
     "Flow",
     "FlowStep",
+    "FrequencyCap",
+    "Guard",
     "InboxEvent",
     "Message",
     "Sender",
     "Suppression",
+    "TextingRule",
     "Topic",
+    "TopicWords",
+    "UnreadReply",
     "VoucherBudget",
     "VoucherGrant",
     "Watermark",

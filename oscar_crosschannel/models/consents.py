@@ -49,8 +49,12 @@ class AppendOnly(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise AppendOnlyError(AppendOnlyError.__doc__)
-        # a new object with the id of a stored row would change that row
-        super().save(*args, **{**kwargs, "force_insert": True})
+        super().save(*args, **kwargs)
+
+    def _save_table(self, raw: bool, cls: Any, force_insert: bool, *args: Any) -> bool:
+        # A new object with the id of a stored row would change that row. Here, because a fixture passes by `save`.
+        inserted: bool = super()._save_table(raw, cls, True, *args)  # type: ignore[misc]
+        return inserted
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError(AppendOnlyError.__doc__)
@@ -60,16 +64,69 @@ class Topic(models.Model):
     """What messages are about, in the shopper's words."""
 
     key = models.SlugField(_("key"), unique=True)
+    #: in the shop's own language; `TopicWords` has the others
     name = models.CharField(_("name"), max_length=100)
     description = models.TextField(_("description"), blank=True)
     purpose = models.CharField(_("purpose"), max_length=16, choices=[(p.value, p.value) for p in Purpose])
+    #: whether shoppers may choose it in the preference center
+    offered = models.BooleanField(_("offered to shoppers"), default=True)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    #: in years; consent then needs a checked date of birth (rule 14)
+    minimum_age = models.PositiveSmallIntegerField(_("minimum age"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("topic")
         verbose_name_plural = _("topics")
+        ordering = ["position", "key"]
+        permissions = [("override_purpose", _("Can keep promotion in messages that belong to an order"))]
 
     def __str__(self) -> str:
         return self.name
+
+
+class TopicWords(models.Model):
+    """How a topic is called in a further language."""
+
+    topic = models.ForeignKey(Topic, on_delete=models.CASCADE, related_name="words")
+    language = models.CharField(_("language"), max_length=12)
+    name = models.CharField(_("name"), max_length=100)
+    description = models.TextField(_("description"), blank=True)
+
+    class Meta:
+        verbose_name = _("words of a topic")
+        verbose_name_plural = _("words of topics")
+        constraints = [models.UniqueConstraint(fields=["topic", "language"], name="cc_topic_words_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.language}: {self.name}"
+
+
+class ConsentTemplate(AppendOnly):
+    """A version of the words beside a consent box, with slots. The newest of its kind is shown.
+
+    Only the newest row for (kind, country, language) counts; empty words mean: as shipped.
+    """
+
+    #: which box: sms, email, or another name of a file in templates/oscar_crosschannel/consent
+    kind = models.CharField(_("box"), max_length=32)
+    #: ISO code; empty: wherever no version is made for the country
+    country = models.CharField(_("country"), max_length=2, blank=True)
+    language = models.CharField(_("language"), max_length=12)
+    words = models.TextField(_("words"), blank=True)
+    #: keys of the topics that the words name
+    topics = models.JSONField(_("topics"), default=list)
+    made_at = models.DateTimeField(_("made"))
+    made_by = models.CharField(_("by"), max_length=150)
+
+    class Meta(AppendOnly.Meta):
+        verbose_name = _("words beside a consent box")
+        verbose_name_plural = _("words beside consent boxes")
+        indexes = [
+            models.Index(fields=["kind", "country", "language", "id"], name="cc_consent_template_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.country or '*'}/{self.language} #{self.pk}"
 
 
 class ConsentText(AppendOnly):
@@ -77,10 +134,16 @@ class ConsentText(AppendOnly):
 
     digest = models.CharField(max_length=64, unique=True)
     channel = models.CharField(_("channel"), max_length=16)
+    #: which box (see `ConsentTemplate.kind`); empty: the one named like the channel
+    kind = models.CharField(_("box"), max_length=32, blank=True)
     language = models.CharField(_("language"), max_length=12)
     words = models.TextField(_("words"))
     #: keys of the topics that the words name
     topics = models.JSONField(_("topics"))
+    #: the merchant's version they came from; None: the shipped words, or words given by an API
+    template = models.ForeignKey(
+        ConsentTemplate, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("version")
+    )
     created_at = models.DateTimeField(_("first used"))
 
     class Meta(AppendOnly.Meta):
@@ -132,12 +195,18 @@ class ConsentEvent(AppendOnly):
     address = models.CharField(_("address"), max_length=254)
     #: key of the topic; empty: all that the words name (request, decline), or everything (revoke)
     topic = models.CharField(_("topic"), max_length=50, blank=True)
+    #: of a request: keys of the topics that the person chose among those that the words name, with a
+    #: space between; empty: all of them
+    chosen = models.TextField(_("chosen topics"), blank=True)
+    #: whether the person would rather be written to on this channel than on others
+    is_primary = models.BooleanField(_("preferred channel"), null=True)
     action = models.CharField(_("action"), max_length=16, choices=Action.choices)
     basis = models.CharField(_("basis"), max_length=16, choices=Basis.choices)
     jurisdiction = models.CharField(_("jurisdiction"), max_length=16, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True)
-    #: checkout, registration, keyword, form, page, one_click, admin, api, import, provider
-    source = models.CharField(_("source"), max_length=32)
+    #: checkout, registration, keyword, form, page, one_click, admin, api, provider, erasure;
+    #: of an import "import: " and where the file says it was collected
+    source = models.CharField(_("source"), max_length=100)
     text = models.ForeignKey(
         ConsentText, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("words")
     )
@@ -159,10 +228,13 @@ class ConsentEvent(AppendOnly):
     message_id = models.BigIntegerField(null=True)
     #: what the person wrote, word for word
     verbatim = models.TextField(_("said"), blank=True)
-    #: "customer" or the staff member
+    #: "customer", "visitor" (nobody was signed in), "system", or the staff member
     actor = models.CharField(_("by"), max_length=150)
     brand = models.CharField(_("seller"), max_length=150)
-    age_check = models.CharField(_("age check"), max_length=64, blank=True)
+    #: years of age that a date of birth proved at that time (rule 14)
+    proven_age = models.PositiveSmallIntegerField(_("proven age"), null=True)
+    #: whether a way out was offered when the address was collected: a soft opt-in needs it (rule 13)
+    way_out_offered = models.BooleanField(_("way out offered"), null=True)
     received_at = models.DateTimeField(_("received"), null=True)
     at = models.DateTimeField(_("at"))
     #: digests over this row and the one before it for the same address: a changed row shows
@@ -181,7 +253,10 @@ class ConsentEvent(AppendOnly):
         return f"{self.action} {self.channel} {self.topic}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Refuses a grant without its words, source, address, manner or instant; an unproven import grants nothing."""
+        """Refuses a grant without its words, source, address, manner or instant; an unproven import grants nothing.
+
+        An implied grant also needs its end, and a soft opt-in that a way out was offered (rule 13).
+        """
         if self.action == self.Action.GRANT and self.basis != self.Basis.UNPROVEN:
             proof = {
                 "text": self.text_id,
@@ -190,6 +265,10 @@ class ConsentEvent(AppendOnly):
                 "mechanism": self.mechanism,
                 "at": getattr(self.at, "tzinfo", None),
             }
+            if self.basis == self.Basis.IMPLIED:
+                proof["expires_at"] = self.expires_at
+            if self.basis == self.Basis.SOFT_OPT_IN:
+                proof["way_out_offered"] = self.way_out_offered
             if missing := [name for name, value in proof.items() if not value]:
                 raise MissingProof(f"A grant needs {', '.join(missing)}.")
         super().save(*args, **kwargs)
@@ -202,6 +281,9 @@ class Consent(models.Model):
     point = models.ForeignKey(ContactPoint, on_delete=models.CASCADE, related_name="consents", db_index=False)
     topic = models.CharField(_("topic"), max_length=50)
     answer = models.CharField(_("answer"), max_length=16, choices=[(a.value, a.value) for a in Answer])
+    #: of the grant; each country says which it accepts for texts (rule 1)
+    basis = models.CharField(_("basis"), max_length=16, choices=ConsentEvent.Basis.choices, blank=True)
+    proven_age = models.PositiveSmallIntegerField(_("proven age"), null=True, blank=True)
     #: end of an implied grant, or of a pending request
     until = models.DateTimeField(_("until"), null=True, blank=True)
     since = models.DateTimeField(_("since"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Right, Upper
@@ -38,6 +40,10 @@ class Contact(models.Model):
     region = models.CharField(_("state or region"), max_length=64, blank=True)
     #: the channel the person prefers; empty: no preference
     primary_channel = models.CharField(_("primary channel"), max_length=16, blank=True)
+    #: no marketing before
+    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
+    #: half as much marketing as the caps allow
+    fewer = models.BooleanField(_("fewer messages"), default=False)
     merged_into = models.ForeignKey(
         "self",
         on_delete=models.SET_NULL,
@@ -115,6 +121,8 @@ class Suppression(models.Model):
         CARRIER_BLOCK = "carrier_block", _("blocked at the provider")
         MANUAL = "manual", _("suppressed by staff")
         LEGAL = "legal", _("suppressed for legal reasons")
+        ERASED = "erased", _("the person's data were erased")
+        REVIEW = "review", _("what they wrote may mean stop; staff should read it")
 
     class Scope(models.TextChoices):
         EVERYTHING = "everything", _("everything")
@@ -125,6 +133,15 @@ class Suppression(models.Model):
     cause = models.CharField(_("cause"), max_length=16, choices=Cause.choices)
     scope = models.CharField(_("blocks"), max_length=16, choices=Scope.choices, default=Scope.EVERYTHING)
     note = models.TextField(_("note"), blank=True)
+    #: the reply that has yet to be read by staff, for the cause `review`
+    reply = models.ForeignKey(
+        "oscar_crosschannel.InboxEvent",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("reply"),
+    )
     since = models.DateTimeField(_("since"))
     lifted_at = models.DateTimeField(_("lifted"), null=True, blank=True)
 
@@ -133,10 +150,37 @@ class Suppression(models.Model):
         verbose_name_plural = _("suppressions")
         # the digest first: the engine asks for those of many addresses, whatever their channel
         constraints = [models.UniqueConstraint(fields=["digest", "channel"], name="cc_suppression_unique")]
+        indexes = [
+            models.Index(
+                fields=["id"],
+                condition=models.Q(models.Q(cause="review") | models.Q(reply__isnull=False), lifted_at=None),
+                name="cc_suppression_unread",
+            )
+        ]
         permissions = [("lift_suppression", _("Can lift suppressions"))]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.digest[:8]}"
+
+
+class UnreadReplies(models.Manager["UnreadReply"]):
+    """Only those that wait for somebody to read them."""
+
+    def get_queryset(self) -> models.QuerySet[UnreadReply]:
+        waiting = models.Q(cause=Suppression.Cause.REVIEW) | models.Q(reply__isnull=False)
+        return super().get_queryset().filter(waiting, lifted_at=None)
+
+
+class UnreadReply(Suppression):
+    """A suppression that waits for staff to read what the person wrote."""
+
+    objects: ClassVar[models.Manager[Any]] = UnreadReplies()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("reply to read")
+        verbose_name_plural = _("replies to read")
+        permissions = [("read_reply", _("Can decide what a reply meant"))]
 
 
 class Belonging(models.Model):

@@ -38,6 +38,11 @@ class InboxEvent(models.Model):
                 condition=models.Q(name="sms.received"),
                 name="cc_inbox_replies",
             ),
+            models.Index(
+                fields=["email", "occurred_at"],
+                condition=models.Q(name="email.received"),
+                name="cc_inbox_letters",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -98,6 +98,12 @@ class Message(models.Model):
                 name="cc_message_address",
             ),
             models.Index(fields=["attempted_at"], condition=Q(state=11), name="cc_message_unknown"),
+            # traces that will be too old one day; a message enters when it is resolved
+            models.Index(
+                fields=["resolved_at"],
+                condition=Q(resolved_at__isnull=False, decision__isnull=False),
+                name="cc_message_traced",
+            ),
         ]
         permissions = [("cancel_message", _("Can call off messages"))]
 
@@ -151,12 +157,21 @@ class DeliveryEvent(models.Model):
     kind = models.CharField(_("report"), max_length=32)
     code = models.CharField(_("code"), max_length=32, blank=True)
     detail = models.TextField(_("detail"), blank=True)
+    #: the measure of `Guard` that it counts for; None, as for nearly all: for none
+    counts_for = models.CharField(max_length=16, null=True)
     at = models.DateTimeField(_("at"))
 
     class Meta:
         verbose_name = _("delivery event")
         verbose_name_plural = _("delivery events")
         constraints = [models.UniqueConstraint(fields=["key"], name="cc_delivery_event_unique")]
+        indexes = [
+            models.Index(
+                fields=["counts_for", "at"],
+                condition=Q(counts_for__isnull=False),
+                name="cc_delivery_event_guard",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.kind

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q, Sum
 from django.utils.text import capfirst
 from oscar.core.loading import get_class, get_model
 from oscar.templatetags.currency_filters import currency as format_price
@@ -96,6 +96,12 @@ def follow_merges(people: Mapping[int, int | None]) -> dict[int, int]:
         return {pk: pk for pk in people}
     targets = dict(Basket.open.filter(owner_id__in=owners.values()).values_list("owner_id", "pk"))
     return {pk: targets.get(owners.get(pk), pk) for pk in people}
+
+
+def count_pieces(basket_id: int) -> int:
+    """How many pieces lie in a basket, or were bought with it."""
+    pieces = BasketLine.objects.filter(basket_id=basket_id).aggregate(pieces=Sum("quantity"))["pieces"]
+    return pieces or 0
 
 
 def last_changes(basket_ids: Collection[int]) -> dict[int, datetime]:

@@ -1,33 +1,43 @@
 """The consent boxes in Oscar's forms: what they show, and what a posted form answered.
 
-Names in the form: `cc_email` and `cc_sms` (boxes), `cc_phone` (number for texts) and `cc_shown`,
-which says in which language and which words were shown per channel. Without `cc_shown` nothing
-was asked; with it an empty box is an answer too.
+Names in the form: `cc_email` and `cc_sms` (boxes), `cc_phone` (number for texts), `cc_topic` (those of the
+named topics that somebody wants), `cc_primary` (the channel they prefer), `cc_born` (date of birth, where a
+topic asks for an age) and `cc_shown`, which says in which language and which words were shown per
+channel. Without `cc_shown` nothing was asked; with it an empty box is an answer too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.timezone import localdate
 from django.utils.translation import get_language
 
 from ..core.events import ConsentAnswer
 from ..core.facts import EMAIL, SMS
-from ..services import consents
+from ..core.lapse import age_on
+from ..services import wordings
+from ..services.wordings import NamedTopic, Vocabulary
 from . import identity
 
 CHANNELS = (EMAIL, SMS)
 FIELDS: Mapping[str, str] = {EMAIL: "cc_email", SMS: "cc_sms"}
 PHONE_FIELD = "cc_phone"
+TOPIC_FIELD = "cc_topic"
+PRIMARY_FIELD = "cc_primary"
+BORN_FIELD = "cc_born"
 SHOWN_FIELD = "cc_shown"
 
 #: Our own entry in the session; Oscar empties its own before it says that an order is complete.
 SESSION_KEY = "crosschannel"
+#: A form that names more topics than these was not made by us.
+_MOST_TOPICS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +51,90 @@ class Box:
     is_ticked: bool  #: only by the shopper, in a form that came back with an error
 
 
-def open_boxes(request: HttpRequest) -> list[Box]:
-    """The boxes to show: those this person has not answered yet. For an account one query."""
-    decided = _asked(request)
-    if request.user.is_authenticated:
-        decided |= consents.has_decided(request.user.pk)
-    return [_box(channel, request) for channel in CHANNELS if channel not in decided]
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing to choose below the boxes."""
+
+    value: str
+    name: str
+    is_ticked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """All that one form asks. Without boxes it asks nothing."""
+
+    boxes: Sequence[Box] = ()
+    shown: str = ""  #: the value of `cc_shown`: `<language> <channel>:<digest of the words> …`
+    topics: Sequence[Option] = ()  #: those that the boxes name; none if it is one only
+    primary: Sequence[Option] = ()  #: the channels, if there are several
+    #: names of the topics that ask for an age, and the greatest of these ages
+    aged: Sequence[str] = ()
+    least_age: int = 0
+    phone: str = ""
+    born_on: str = ""
+
+
+class Circumstances(TypedDict):
+    """What surrounds an answer, as its proof."""
+
+    page_url: str
+    ip: str
+    user_agent: str
+    session: str
+
+
+def open_question(request: HttpRequest, *, country: str = "") -> Question:
+    """What to ask: on the channels on which this person has not answered yet.
+
+    One statement; none where this session was asked already.
+    """
+    asked = _asked(request)
+    if asked.issuperset(CHANNELS):
+        return Question()
+    user_id = request.user.pk if request.user.is_authenticated else None
+    place = country or identity.of_visitor(request).country
+    vocabulary = wordings.read(language(), country=place, user_id=user_id)
+    decided = asked | vocabulary.decided
+    return question(request, vocabulary, [channel for channel in CHANNELS if channel not in decided])
+
+
+def question(request: HttpRequest, vocabulary: Vocabulary, channels: Sequence[str]) -> Question:
+    """The boxes of these channels, with what can be chosen below them. Asks no database."""
+    if not channels:
+        return Question()
+    words = {channel: vocabulary.wording(channel) for channel in channels}
+    named = {topic for wording in words.values() for topic in wording.topics}
+    topics = {key: topic for key, topic in vocabulary.topics.items() if key in named}
+    aged = {topic.name: topic.minimum_age for topic in topics.values() if topic.minimum_age}
+    chosen, primary = request.POST.getlist(TOPIC_FIELD), request.POST.get(PRIMARY_FIELD)
+    return Question(
+        boxes=[
+            Box(channel, FIELDS[channel], wording.words, wording.digest, FIELDS[channel] in request.POST)
+            for channel, wording in words.items()
+        ],
+        shown=" ".join(
+            [vocabulary.language, *(f"{channel}:{wording.digest}" for channel, wording in words.items())]
+        ),
+        topics=_topics(topics, chosen) if len(topics) > 1 else (),
+        primary=[Option(channel, channel, channel == primary) for channel in channels]
+        if len(channels) > 1
+        else (),
+        aged=sorted(aged),
+        least_age=max(aged.values(), default=0),
+        phone=typed_phone(request),
+        born_on=posted(request, BORN_FIELD)[:10],
+    )
 
 
 def typed_phone(request: HttpRequest) -> str:
-    """The number for texts in a form that came back with an error."""
-    return request.POST.get(PHONE_FIELD, "").strip()[:40]
+    """The number for texts that was posted."""
+    return posted(request, PHONE_FIELD)[:40]
 
 
-def shown_marker(boxes: Iterable[Box]) -> str:
-    """The value of `cc_shown`: `<language> <channel>:<digest of the words> …`."""
-    return " ".join([_language(), *(f"{box.channel}:{box.digest}" for box in boxes)])
+def posted(request: HttpRequest, field: str) -> str:
+    """What was typed, without the NUL that PostgreSQL refuses."""
+    return request.POST.get(field, "").replace("\x00", "").strip()
 
 
 def read_answers(request: HttpRequest, *, form: str, email: str) -> tuple[ConsentAnswer, ...]:
@@ -64,17 +142,21 @@ def read_answers(request: HttpRequest, *, form: str, email: str) -> tuple[Consen
 
     A ticked box for texts without a number is no answer: there is nothing to agree for.
     """
-    language, shown = _shown(request.POST.get(SHOWN_FIELD, ""))
+    spoken, shown = _shown(posted(request, SHOWN_FIELD))
     typed = {EMAIL: email, SMS: typed_phone(request)}
+    topics = tuple(key.replace("\x00", "")[:50] for key in request.POST.getlist(TOPIC_FIELD)[:_MOST_TOPICS])
     answers = [
         ConsentAnswer(
             channel=channel,
             text=digest,
-            language=language,
+            language=spoken,
             given=FIELDS[channel] in request.POST,
             form=form,
             address=typed[channel],
-            **_circumstances(request),
+            topics=topics,
+            is_primary=request.POST.get(PRIMARY_FIELD) == channel,
+            proven_age=_proven_age(request),
+            **circumstances(request),
         )
         for channel, digest in shown.items()
     ]
@@ -85,7 +167,7 @@ def remember_asked(request: HttpRequest, answers: Sequence[ConsentAnswer], *, em
     """Do not ask this person again in this session."""
     if answers:
         asked = _asked(request, email=email) | {answer.channel for answer in answers}
-        _store(request, asked={"email": email, "channels": sorted(asked)})
+        store(request, asked={"email": email, "channels": sorted(asked)})
 
 
 def stash(request: HttpRequest, answers: Sequence[ConsentAnswer], *, email: str) -> None:
@@ -94,35 +176,26 @@ def stash(request: HttpRequest, answers: Sequence[ConsentAnswer], *, email: str)
     No answers leave earlier ones alone: a returning payment posts no boxes.
     """
     if answers:
-        _store(request, stash={"email": email, "answers": [asdict(answer) for answer in answers]})
+        store(request, stash={"email": email, "answers": [asdict(answer) for answer in answers]})
 
 
 def take_stashed(request: HttpRequest, *, order_number: str) -> tuple[str, tuple[ConsentAnswer, ...]]:
     """The answers kept for this order, once, and the email of whoever gave them."""
-    kept = _stored(request).get("stash")
+    kept = stored(request).get("stash")
     if not kept:
         return "", ()
-    _store(request, stash={})
+    store(request, stash={})
     answers = (ConsentAnswer(**answer) for answer in kept["answers"])
     return kept["email"], tuple(replace(answer, order_number=order_number) for answer in answers)
 
 
-def _box(channel: str, request: HttpRequest) -> Box:
-    wording, field = consents.wording(channel, _language()), FIELDS[channel]
-    return Box(channel, field, wording.words, wording.digest, is_ticked=field in request.POST)
-
-
-def _language() -> str:
+def language() -> str:
+    """The language of the page."""
     return get_language() or settings.LANGUAGE_CODE
 
 
-def _shown(marker: str) -> tuple[str, dict[str, str]]:
-    language, *parts = marker.split(" ")
-    pairs = [part.partition(":") for part in parts]
-    return language[:12], {channel: digest[:64] for channel, _, digest in pairs if channel in CHANNELS}
-
-
-def _circumstances(request: HttpRequest) -> dict[str, str]:
+def circumstances(request: HttpRequest) -> Circumstances:
+    """The proof around whatever this request answers."""
     session_key = request.session.session_key or ""
     return {
         # without the query, which may hold an address
@@ -133,18 +206,38 @@ def _circumstances(request: HttpRequest) -> dict[str, str]:
     }
 
 
+def stored(request: HttpRequest) -> Mapping[str, Any]:
+    """Our entry in the session."""
+    entries: Mapping[str, Any] = request.session.get(SESSION_KEY) or {}
+    return entries
+
+
+def store(request: HttpRequest, **entries: Collection[Any]) -> None:
+    """Add to our entry in the session."""
+    request.session[SESSION_KEY] = {**stored(request), **entries}
+
+
+def _topics(topics: Mapping[str, NamedTopic], chosen: Collection[str]) -> list[Option]:
+    return [Option(key, topic.name, key in chosen) for key, topic in topics.items()]
+
+
+def _shown(marker: str) -> tuple[str, dict[str, str]]:
+    spoken, *parts = marker.split(" ")
+    pairs = [part.partition(":") for part in parts]
+    return spoken[:12], {channel: digest[:64] for channel, _, digest in pairs if channel in CHANNELS}
+
+
+def _proven_age(request: HttpRequest) -> int | None:
+    """The age that the date of birth proves; the date itself is kept nowhere."""
+    try:
+        return age_on(date.fromisoformat(posted(request, BORN_FIELD)), localdate())
+    except ValueError:
+        return None
+
+
 def _asked(request: HttpRequest, *, email: str | None = None) -> set[str]:
     """Channels this session has asked about; an answer counts for the address it was given under."""
-    asked = _stored(request).get("asked") or {}
+    asked = stored(request).get("asked") or {}
     if email is None:
         email = request.user.email if request.user.is_authenticated else identity.guest_email(request)
     return set(asked["channels"]) if asked and asked["email"] == email else set()
-
-
-def _stored(request: HttpRequest) -> Mapping[str, Any]:
-    stored: Mapping[str, Any] = request.session.get(SESSION_KEY) or {}
-    return stored
-
-
-def _store(request: HttpRequest, **entries: Collection[Any]) -> None:
-    request.session[SESSION_KEY] = {**_stored(request), **entries}

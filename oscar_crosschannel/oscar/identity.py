@@ -68,7 +68,7 @@ def of_user(user: Any) -> Identity:
         user_id=user.pk,
         email=user.email or "",
         name=getattr(user, "first_name", "") or "",
-        language=get_language() or "",
+        language=language_of_page(),
     )
 
 
@@ -85,7 +85,7 @@ def of_visitor(request: HttpRequest, *, email: str = "") -> Identity:
         email=email or guest_email(request),
         phone=address.get("phone_number") or "",
         name=address.get("first_name") or "",
-        language=get_language() or "",
+        language=language_of_page(),
         country=address.get("country_id") or "",
         region=address.get("state") or "",
     )
@@ -96,8 +96,12 @@ def guest_email(request: HttpRequest) -> str:
     return _checkout_data(request).get("guest", {}).get("email") or ""
 
 
-def of_order(order: Any, user: Any = None) -> Identity:
-    """Who bought. `user` spares the query for `order.user` where the caller has it."""
+def of_order(order: Any, user: Any = None, *, language: str = "") -> Identity:
+    """Who bought. `user` spares the query for `order.user` where the caller has it.
+
+    An order does not know its language. Only who handles the buyer's own request may give the one of
+    the page: orders are also changed by staff, and by payment providers.
+    """
     if user is None or not user.is_authenticated:
         user = order.user
     address = order.shipping_address
@@ -107,10 +111,15 @@ def of_order(order: Any, user: Any = None) -> Identity:
         email=(user.email if user else order.guest_email) or "",
         phone=phone.as_e164 if phone else "",
         name=(address.first_name if address else "") or "",
-        language=get_language() or "",
+        language=language,
         country=(address.country_id if address else "") or "",
         region=(address.state if address else "") or "",
     )
+
+
+def language_of_page() -> str:
+    """The language in which the visitor's own request is answered."""
+    return get_language() or ""
 
 
 def _checkout_data(request: HttpRequest) -> Mapping[str, Any]:

@@ -95,7 +95,7 @@ def on_pre_payment(sender: Any, *, view: Any, **kwargs: Any) -> None:
 def on_order_placed(sender: Any, *, order: Any, user: Any = None, **kwargs: Any) -> None:
     """An order: whatever a purchase makes pointless is taken back in the order's own request."""
     if not _came_to_nothing(order.status):
-        _bought(order, user)
+        _bought(order, user, language=identity.language_of_page())
 
 
 @safe("order_status_changed")
@@ -121,7 +121,7 @@ def on_post_checkout(sender: Any, *, order: Any, request: HttpRequest, **kwargs:
     if not answers:
         return
     with transaction.atomic():
-        who = identity.of_order(order, request.user)
+        who = identity.of_order(order, request.user, language=identity.language_of_page())
         # during a detour somebody else may have signed in at the same browser
         if who.email == email:
             inbox.publish(_consent_answered(who, f"order:{order.pk}", answers), now=timezone.now())
@@ -151,10 +151,10 @@ def _came_to_nothing(status: str | None) -> bool:
     return status in settings.NON_CONVERTING_STATUSES
 
 
-def _bought(order: Any, user: Any = None) -> None:
+def _bought(order: Any, user: Any = None, *, language: str = "") -> None:
     now = timezone.now()
     with transaction.atomic():
-        who = identity.of_order(order, user)
+        who = identity.of_order(order, user, language=language)
         placed = who.event("order.placed", _order_key(order), at=now, subjects=_subjects(order))
         inbox.publish(placed, now=now)
         recall.recall_purchased(user_id=who.user_id, email=who.email, phone=who.phone, now=now)

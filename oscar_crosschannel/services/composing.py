@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..channels.loading import channel
@@ -11,7 +11,7 @@ from ..core.facts import EMAIL, Purpose
 from ..core.outbound import Content
 from ..core.plan import Context
 from ..models import Copy
-from . import rendering
+from . import links, rendering
 
 #: Purposes whose messages a person can stop; the others follow from what they did.
 STOPPABLE = frozenset({Purpose.MARKETING, Purpose.REQUESTED})
@@ -23,35 +23,48 @@ def words_context(
     channel_key: str,
     purpose: Purpose,
     name: str,
-    click_url: Callable[[int], str],
-    unsubscribe_url: Callable[[], str],
+    message_id: int,
     voucher: Mapping[str, Any] | None,
+    key: bytes | None = None,
 ) -> dict[str, Any]:
     """What the words of a message may say: what the blueprint tells of it, and what all messages know.
 
-    `click_url` gives the address of a link by its number. An email's last one is the trap for scanners.
+    `key` signs the links of an example. An email's last counted link is the trap for scanners.
     """
     context: dict[str, Any] = {
         "brand": settings.BRAND,
         "name": name,
         "postal_address": settings.POSTAL_ADDRESS,
-        "unsubscribe_url": unsubscribe_url() if purpose in STOPPABLE else "",
+        "unsubscribe_url": links.unsubscribe_url(message_id, key=key) if purpose in STOPPABLE else "",
+        "preferences_url": links.preferences_url(message_id, key=key),
+        "why_url": links.why_url(message_id, key=key),
         "voucher": None,
         **said.values,
-        "links": {link: click_url(number) for number, link in enumerate(said.links)},
+        "links": {
+            link: links.click_url(message_id, number, key=key) for number, link in enumerate(said.links)
+        },
     }
     if channel_key == EMAIL and said.links:
-        context["trap_url"] = click_url(len(said.links))
+        context["trap_url"] = links.click_url(message_id, len(said.links), key=key)
     if voucher is not None:
         context["voucher"] = voucher
     return context
 
 
 def compose(
-    key: rendering.CopyKey, copy: Copy | None, context: Mapping[str, Any], *, purpose: Purpose, zone: str = ""
+    key: rendering.CopyKey,
+    copy: Copy | None,
+    context: Mapping[str, Any],
+    *,
+    purpose: Purpose,
+    zone: str = "",
+    one_way: bool = False,
 ) -> Content:
-    """The message as it goes out. Raises `ChannelError`, or whatever is wrong with a template."""
+    """The message as it goes out. Raises `ChannelError`, or whatever is wrong with a template.
+
+    `one_way`: the person cannot answer the sender.
+    """
     target = channel(key.channel)
     words = rendering.render(key, copy, target.parts, context, zone=zone)
-    words["unsubscribe_url"] = context["unsubscribe_url"]
+    words |= {"unsubscribe_url": context["unsubscribe_url"], "one_way": "yes" if one_way else ""}
     return target.compose(words, purpose=purpose, language=key.language)

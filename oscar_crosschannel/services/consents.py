@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -16,19 +17,23 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ..conf import Settings, settings
 from ..core.events import ConsentAnswer, Event
-from ..core.facts import EMAIL, SMS, Answer
+from ..core.facts import EMAIL, SMS, Answer, Purpose
+from ..core.lapse import age_on
 from ..core.rulings import Reason
-from ..models import ConsentEvent, ConsentText, Contact, ContactPoint, Suppression
+from ..models import ConsentEvent, ConsentText, Contact, ContactPoint, Suppression, Topic
 from ..models.consents import MissingProof
-from . import contacts, evidence, inbox, recall, suppressions, wordings
+from . import contacts, evidence, implied, inbox, recall, suppressions, wordings
 from .suppressions import suppress, suppress_digest
 from .wordings import Wording, wording
 
 __all__ = [
     "Wording",
+    "agree",
     "confirm_link",
     "confirm_reply",
+    "fold_expiry",
     "grant",
+    "has_answered",
     "has_decided",
     "open_request",
     "opt_in_expiry",
@@ -43,23 +48,33 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 Action, Basis = ConsentEvent.Action, ConsentEvent.Basis
-#: A ticked box under the words of the SMS program is the written agreement of 47 CFR 64.1200(f)(9).
-_BASIS = {SMS: Basis.EXPRESS_WRITTEN, EMAIL: Basis.EXPRESS}
+#: Who speaks: the owner of the address for all we know, or somebody who may be anybody (rule 7).
+CUSTOMER, VISITOR = "customer", "visitor"
+#: In the inbox: a request's time is over.
+REQUEST_OVER = "consent.request_over"
 
 
 @transaction.atomic
 def take_answer(
-    contact: Contact, answer: ConsentAnswer, *, signed_in: bool, at: datetime, now: datetime
+    contact: Contact, answer: ConsentAnswer, *, signed_in: bool, at: datetime, now: datetime, owns: str = ""
 ) -> None:
     """Take what a form said about one consent box, at the instant `at`.
 
     A ticked box grants at once only when it surely was the owner of the address who ticked it, and
-    the channel asks for no confirmation; otherwise the owner is asked. An answer whose words are
-    not known any more is not taken: it could not be proven.
+    the channel asks for no confirmation; otherwise the owner is asked. `owns` is the normalised address
+    to which the visitor was sent the link they came by: for that one they surely speak. An answer whose
+    words are not known any more is not taken: it could not be proven.
     """
     (contact,) = contacts.lock([contact.pk])
-    text = wordings.shown(answer.text, channel=answer.channel, language=answer.language, now=now)
-    speaks_for_contact = signed_in or contact.user_id is None
+    text = wordings.shown(
+        answer.text,
+        channel=answer.channel,
+        language=answer.language,
+        kind=answer.kind,
+        topics=answer.topics,
+        now=now,
+    )
+    speaks_for_contact = signed_in or contact.user_id is None or _reads_mail_of(contact, owns)
     if not answer.given:
         if speaks_for_contact:
             evidence.append(_said(answer, Action.DECLINE, contact=contact, text=text, at=at))
@@ -67,26 +82,41 @@ def take_answer(
     address = contacts.normalise(
         answer.channel, answer.address or _address_in_use(contact, answer.channel), region=contact.country
     )
-    if text is None or address is None:
+    topics = _topics_taken(text, answer.topics, answer.proven_age) if text is not None else []
+    if text is None or address is None or not topics:
         logger.info(
             "A ticked %s box of form %r was not taken: %s.",
             answer.channel,
             answer.form,
-            "its words are not known" if text is None else "there is no address to reach",
+            _problem(text, address),
         )
         return
-    point = _claimed_point(contact, answer, address, signed_in=signed_in, now=now)
+    is_owner = bool(owns) and owns == address
+    point = _claimed_point(
+        contact,
+        answer,
+        address,
+        is_sure=signed_in or _reads_mail_of(contact, owns),
+        is_owner=is_owner,
+        now=now,
+    )
     if point is None and answer.channel == EMAIL:
         return  # not an address of this person: there is nobody to ask
-    if point is not None and _is_settled(point, text):
+    if point is not None and _is_settled(point, topics):
         return
     said = _said(answer, Action.GRANT, contact=contact, text=text, at=at, point=point, address=address)
-    if (
+    said.actor = CUSTOMER if signed_in or owns else VISITOR
+    said.chosen = " ".join(topics) if topics != list(text.topics) else ""
+    said.is_primary, said.proven_age = answer.is_primary or None, answer.proven_age
+    if is_owner and point is not None:
+        _confirm(said, now)
+    elif (
         point is not None
         and speaks_for_contact
-        and _grants_at_once(contact, answer.channel, address, language=answer.language)
+        and not answer.must_be_confirmed
+        and _grants_at_once(contact, text, topics, address)
     ):
-        _grant(said, text, now)
+        _grant(said, now)
     else:
         _ask(said, via=SMS if point is not None and answer.channel == SMS else EMAIL, now=now)
 
@@ -104,13 +134,19 @@ def grant(
     language: str = "",
     mechanism: str = "api",
     basis: ConsentEvent.Basis | None = None,
+    occasion: str = "",
+    born_on: date | None = None,
     **proof: Any,
 ) -> None:
     """Store an agreement that was given elsewhere, for the address in use if none is named.
 
-    `proof` are further fields of `ConsentEvent` (ip, page_url, actor, expires_at, …). Raises
-    `MissingProof`, a ValueError, without words, source or a reachable address. Lifts no suppression:
-    only the person does that.
+    `proof` are further fields of `ConsentEvent` (ip, page_url, actor, jurisdiction, way_out_offered, at, …).
+    A consent that is only implied ends: at `expires_at`, or so long after `at` as the country's law
+    says for the `occasion`, "purchase" or "inquiry". `born_on` proves an age; only the age is kept.
+
+    Raises `MissingProof`, a ValueError, without words, source or a reachable address, without the end of
+    an implied consent, without a way out that was offered for a soft opt-in, and without a date of
+    birth for a topic that asks for an age (rules 4, 13, 14). Lifts no suppression: only the person does.
     """
     (contact,) = contacts.lock([contact.pk])
     given = address or _address_in_use(contact, channel)
@@ -119,7 +155,6 @@ def grant(
         raise MissingProof(
             "A grant needs its words, the topics they name, and an address that can be reached."
         )
-    text = wordings.store(channel, language, topics, words, now=now)
     event = ConsentEvent(
         contact=contact,
         point=point,
@@ -127,29 +162,81 @@ def grant(
         address=point.address,
         address_given=given,
         action=Action.GRANT,
-        basis=basis or _BASIS.get(channel, Basis.EXPRESS),
-        text=text,
+        basis=basis or _basis_elsewhere(channel),
+        text=wordings.store(channel, language, topics, words, now=now),
         source=source,
         mechanism=mechanism,
-        **{"actor": "customer", "brand": settings.BRAND, "at": now} | proof,
+        **{
+            "actor": CUSTOMER,
+            "brand": settings.BRAND,
+            "jurisdiction": _jurisdiction(contact, point),
+            "at": now,
+        }
+        | proof,
     )
-    _grant(event, text, now)
+    if event.basis == Basis.IMPLIED and event.expires_at is None:
+        event.expires_at = implied.ends_at(event.jurisdiction, occasion, event.at)
+    event.proven_age = _proven_age(topics, born_on, event)
+    _grant(event, now)
 
 
 @transaction.atomic
-def confirm_reply(phone: str, *, body: str, provider_id: str, now: datetime) -> bool:
-    """A number answered yes: a grant, if a request was texted to it and is still open (rule 9)."""
+def agree(
+    contact: Contact,
+    point: ContactPoint,
+    shown: Wording,
+    *,
+    language: str,
+    source: str,
+    mechanism: str,
+    now: datetime,
+    **proof: Any,
+) -> bool:
+    """The owner of an address agreed to these words from the address itself: this lifts their own stop.
+
+    `proof` as for `grant`. Returns False when they had agreed to all of it before, or may not.
+    """
+    (contact,) = contacts.lock([contact.pk])
+    text = wordings.keep(shown, language=language, now=now)
+    topics = _topics_taken(text, (), None)
+    if not topics or _is_settled(point, topics):
+        return False
+    said = ConsentEvent(
+        contact=contact,
+        point=point,
+        channel=point.channel,
+        address=point.address,
+        address_given=point.address,
+        action=Action.GRANT,
+        basis=_basis_of(text),
+        jurisdiction=_jurisdiction(contact, point),
+        text=text,
+        chosen=" ".join(topics) if topics != list(text.topics) else "",
+        source=source,
+        mechanism=mechanism,
+        **{"actor": CUSTOMER, "brand": settings.BRAND, "received_at": now, "at": now} | proof,
+    )
+    _confirm(said, now)
+    return True
+
+
+@transaction.atomic
+def confirm_reply(phone: str, *, body: str, provider_id: str, now: datetime) -> list[str]:
+    """A number answered yes: a grant, if a request was texted to it and is still open (rule 9).
+
+    Returns the topics that were agreed to; none if nothing was asked.
+    """
     address = contacts.known_as(SMS, phone)
     contacts.lock([contact.pk for contact in contacts.find_by_address(SMS, address)])
     asked = _unanswered().filter(channel=SMS, address=address, expires_at__gt=now)
-    confirmed = False
+    confirmed: list[str] = []
     for request in asked.exclude(point=None):
         answer = _answer_to(request, mechanism="reply", at=now)
         if answer is None or answer.point is None:
             continue
         answer.verbatim, answer.provider_id = body, provider_id
         _confirm(answer, now)
-        confirmed = True
+        confirmed += [topic for topic in topics_of(answer) if topic not in confirmed]
     return confirmed
 
 
@@ -173,12 +260,12 @@ def confirm_link(request_event_id: int, *, now: datetime, ip: str = "", user_age
     if answer.point is not None:
         _confirm(answer, now)
         return True
-    contact, channel, address = answer.contact, request.channel, request.address
-    answer.point = contacts.set_point(contact, channel, address, source=request.source, now=now)
+    contact, address = answer.contact, request.address
+    answer.point = contacts.set_point(contact, request.channel, address, source=request.source, now=now)
     if answer.point is None or answer.text is None:
         return False
-    if _grants_at_once(contact, channel, address, language=answer.text.language):
-        _grant(answer, answer.text, now)
+    if _grants_at_once(contact, answer.text, topics_of(answer), address):
+        _grant(answer, now)
     else:
         _ask(answer, via=SMS, now=now)
     return True
@@ -191,7 +278,14 @@ def open_request(request_event_id: int, *, now: datetime) -> ConsentEvent | None
 
 def unanswered(request_event_ids: Collection[int]) -> dict[int, ConsentEvent]:
     """Those of the requests that nobody has confirmed or revoked yet, by id. One statement."""
-    return {request.pk: request for request in _unanswered().filter(pk__in=request_event_ids)}
+    asked = _unanswered().select_related("text").filter(pk__in=request_event_ids)
+    return {request.pk: request for request in asked}
+
+
+def topics_of(said: ConsentEvent) -> list[str]:
+    """The topics that a request, or an answer to it, is about: those chosen among what its words name."""
+    assert said.text is not None
+    return said.chosen.split() or list(said.text.topics)
 
 
 @transaction.atomic
@@ -244,7 +338,7 @@ def revoke(
         )
         changed = _withdraw(stop, points) or changed
     if topics is None:
-        scope = Suppression.Scope.EVERYTHING if channel == SMS else Suppression.Scope.MARKETING
+        scope = suppressions.scope_of_stop(channel, cause)
         return suppress(channel, address, cause=cause, scope=scope, now=now) or changed
     recall.recall_contacts(
         [contact.pk for contact in people], reason=Reason.OPTED_OUT, now=now, channel=channel
@@ -253,15 +347,32 @@ def revoke(
 
 
 def has_decided(user_id: int) -> set[str]:
-    """Channels on which the account's person has ever answered. One statement.
+    """Channels on which the account's person has ever answered. One statement."""
+    return set(wordings.decided_by(user_id).values_list("channel", flat=True))
 
-    An unconfirmed request decides nothing: anybody can type an address, and it may run out.
-    """
-    answers = ConsentEvent.objects.exclude(action=Action.REQUEST)
-    said = answers.order_by().values_list("channel", flat=True)
-    own = said.filter(contact__user_id=user_id)
-    before_merge = said.filter(contact__merged_into__user_id=user_id)
-    return set(own.union(before_merge))
+
+def has_answered(channel: str, topic: str, *, user_id: int | None, address: str) -> bool:
+    """Whether the account's person, or somebody at this address, has ever said yes or no to this. One statement."""
+    said = ConsentEvent.objects.filter(Q(topic=topic) | Q(topic=""), channel=channel)
+    said = said.exclude(action__in=[Action.REQUEST, Action.EXPIRE, Action.DECLINE])
+    return said.filter(
+        Q(contact__user_id=user_id) if user_id else Q(address=address, address__gt="")
+    ).exists()
+
+
+def fold_expiry(event: Event, plans: object, *, now: datetime) -> None:
+    """Nobody confirmed a request in its time: the ledger says so."""
+    request = _unanswered().filter(pk=event.subjects["consent_request"], expires_at__lte=now).first()
+    asked = Contact.objects.filter(consent_events=request).first() if request is not None else None
+    if request is None or asked is None:
+        return
+    contacts.lock([contacts.followed(asked).pk])
+    if not _unanswered().filter(pk=request.pk).exists():
+        return
+    over = _copy(request, action=Action.EXPIRE, request_id=request.pk, at=request.expires_at)
+    over.point = ContactPoint.objects.filter(consent_events=request).first()  # it may be gone
+    over.actor, over.mechanism = "system", "expiry"
+    evidence.append(over)
 
 
 def opt_in_expiry(via: str) -> timedelta:
@@ -274,8 +385,13 @@ def _address_in_use(contact: Contact, channel: str) -> str:
     return point.address if point else ""
 
 
+def _reads_mail_of(contact: Contact, address: str) -> bool:
+    """Whether this is the mailbox by which the shop knows the person: who reads it may set the password."""
+    return bool(address) and contact.points.filter(channel=EMAIL, address=address, current=True).exists()
+
+
 def _claimed_point(
-    contact: Contact, answer: ConsentAnswer, address: str, *, signed_in: bool, now: datetime
+    contact: Contact, answer: ConsentAnswer, address: str, *, is_sure: bool, is_owner: bool, now: datetime
 ) -> ContactPoint | None:
     """The contact's point for the address somebody typed; None while only the typing speaks for it.
 
@@ -284,9 +400,12 @@ def _claimed_point(
     guest is known by, says which one is theirs.
     """
     channel = answer.channel
-    if channel == EMAIL:
+    known = contact.points.filter(channel=channel, address=address, current=True)
+    if (proven := known.exclude(verified_at=None).first()) is not None:
+        return proven  # whoever answers from there is the owner
+    if channel == EMAIL or is_owner:
         point = contact.points.filter(channel=channel, address=address).first()
-    elif signed_in:
+    elif is_sure:
         point = contacts.set_point(contact, channel, address, source=answer.form, now=now)
     elif contact.user_id is None:
         point = contacts.set_point(contact, channel, address, source=answer.form, now=now, weak=True)
@@ -295,22 +414,84 @@ def _claimed_point(
     return point if point is not None and point.current else None
 
 
-def _is_settled(point: ContactPoint, text: ConsentText) -> bool:
-    """Whether everything the words name is granted for good, and nothing blocks the address."""
-    granted = point.consents.filter(answer=Answer.GRANTED, until=None, topic__in=text.topics)
-    return granted.count() == len(text.topics) and suppressions.in_force(point.channel, point.address) is None
+def _topics_taken(text: ConsentText, chosen: Collection[str], proven_age: int | None) -> list[str]:
+    """Of the topics that the words name those that were chosen, or all; none that the person is too young for.
+
+    Words that promise no advertising permit none, whatever a form says that they name.
+    """
+    named = [topic for topic in text.topics if topic in chosen or not chosen]
+    rows = {topic.key: topic for topic in Topic.objects.filter(key__in=named)}
+    taken = []
+    for topic in named:
+        row = rows.get(topic)
+        is_promotion = row is not None and row.purpose == Purpose.MARKETING
+        if row is not None and row.minimum_age and (proven_age or 0) < row.minimum_age:
+            continue
+        if not (is_promotion and text.kind == wordings.ORDER_TEXTS):
+            taken.append(topic)
+    return taken
 
 
-def _grants_at_once(contact: Contact, channel: str, address: str, *, language: str) -> bool:
-    """No confirmation is asked for on this channel, and nobody ever said stop for this address."""
-    if settings.DOUBLE_OPT_IN.get(channel, True):
+def _problem(text: ConsentText | None, address: str | None) -> str:
+    if text is None:
+        return "its words are not known"
+    return "there is no address to reach" if address is None else "it permits none of the topics chosen"
+
+
+def _proven_age(topics: Sequence[str], born_on: date | None, event: ConsentEvent) -> int | None:
+    """The age that a date of birth proves. Raises MissingProof if it is too little for one of the topics."""
+    if event.proven_age is not None:
+        raise MissingProof("An age is proven by a date of birth: give born_on.")
+    try:
+        age = age_on(born_on, event.at.date()) if born_on else None
+    except ValueError as wrong:
+        raise MissingProof(str(wrong)) from wrong
+    asked = Topic.objects.filter(key__in=topics).exclude(minimum_age=None)
+    if short := sorted(topic.key for topic in asked if (age or 0) < (topic.minimum_age or 0)):
+        raise MissingProof(f"A date of birth must prove the age that {', '.join(short)} asks for.")
+    return age
+
+
+def _jurisdiction(contact: Contact, point: ContactPoint | None) -> str:
+    """Whose law counts: the country where the person lives; if nobody knows it, that of the number."""
+    return contact.country or (point.country if point is not None else "")
+
+
+def _basis_of(text: ConsentText) -> ConsentEvent.Basis:
+    """A yes under the words of the SMS program is the written agreement of 47 CFR 64.1200(f)(9)."""
+    return Basis.EXPRESS if text.kind == wordings.ORDER_TEXTS else _basis_elsewhere(text.channel)
+
+
+def _basis_elsewhere(channel: str) -> ConsentEvent.Basis:
+    return Basis.EXPRESS_WRITTEN if channel == SMS else Basis.EXPRESS
+
+
+def _is_settled(point: ContactPoint, topics: Collection[str]) -> bool:
+    """Whether all of this is granted for good, and nothing blocks the address."""
+    granted = point.consents.filter(answer=Answer.GRANTED, until=None, topic__in=topics)
+    return granted.count() == len(topics) and suppressions.in_force(point.channel, point.address) is None
+
+
+def _grants_at_once(contact: Contact, text: ConsentText, topics: Collection[str], address: str) -> bool:
+    """No confirmation is asked for on this channel, and nobody ever said stop for this address.
+
+    Texts about an order that was placed need none: whoever gave the number for it is written to.
+    """
+    channel, is_about_orders = text.channel, _are_transactional(text, topics)
+    if settings.DOUBLE_OPT_IN.get(channel, True) and not is_about_orders:
         return False
     # of somebody who may live anywhere, the language of the form tells most: "de" for DE
-    country = contact.country or language.partition("-")[0].upper()
-    if country in settings.DOUBLE_OPT_IN_COUNTRIES.get(channel, ()):
+    country = contact.country or text.language.partition("-")[0].upper()
+    if country in settings.DOUBLE_OPT_IN_COUNTRIES.get(channel, ()) and not is_about_orders:
         return False
     stopped = ConsentEvent.objects.filter(channel=channel, address=address, action=Action.REVOKE)
     return suppressions.in_force(channel, address) is None and not stopped.exists()
+
+
+def _are_transactional(text: ConsentText, topics: Collection[str]) -> bool:
+    if text.kind != wordings.ORDER_TEXTS:
+        return False
+    return Topic.objects.filter(key__in=topics, purpose=Purpose.TRANSACTIONAL).count() == len(topics)
 
 
 def _said(
@@ -331,18 +512,18 @@ def _said(
         address_given=answer.address,
         address=address or _address_in_use(contact, answer.channel),
         action=action,
-        basis=_BASIS.get(answer.channel, Basis.EXPRESS) if action == Action.GRANT else Basis.NONE,
-        jurisdiction=contact.country,
+        basis=_basis_of(text) if action == Action.GRANT and text is not None else Basis.NONE,
+        jurisdiction=_jurisdiction(contact, point),
         text=text,
         source=answer.form,
-        mechanism="checkbox",
-        default_state="unticked",
+        mechanism=answer.mechanism,
+        default_state="unticked" if answer.mechanism == "checkbox" else "",
         page_url=answer.page_url,
         ip=answer.ip or None,
         user_agent=answer.user_agent,
         session=answer.session,
         order_number=answer.order_number,
-        actor="customer",
+        actor=CUSTOMER,
         brand=settings.BRAND,
         received_at=at,
         at=at,
@@ -354,11 +535,14 @@ def _copy(event: ConsentEvent, **changes: Any) -> ConsentEvent:
     return ConsentEvent(**{field.attname: getattr(event, field.attname) for field in fields} | changes)
 
 
-def _grant(said: ConsentEvent, text: ConsentText, now: datetime) -> None:
-    """One grant for each topic that the words name; what waited for it is judged at once."""
+def _grant(said: ConsentEvent, now: datetime) -> None:
+    """One grant for each topic that was agreed to; what waited for it is judged at once."""
     assert said.contact is not None
-    for topic in text.topics:
-        evidence.append(_copy(said, topic=topic))
+    for topic in topics_of(said):
+        evidence.append(_copy(said, topic=topic, chosen=""))
+    if said.is_primary and said.contact.primary_channel != said.channel:
+        said.contact.primary_channel = said.channel
+        said.contact.save(update_fields=["primary_channel"])
     recall.wake([said.contact.pk], now=now)
 
 
@@ -370,24 +554,23 @@ def _ask(said: ConsentEvent, *, via: str, now: datetime) -> None:
         return
     was_texted = via == SMS and still_open.exclude(point=None).exists()
     request = evidence.append(_copy(said, action=Action.REQUEST, basis=Basis.NONE, expires_at=expires))
-    if was_texted:
-        return  # by another contact who gave this number; one yes answers both
+    over = Event(
+        name=REQUEST_OVER,
+        key=f"{said.channel}:{request.pk}",
+        occurred_at=said.at,
+        subjects={"consent_request": request.pk},
+        not_before=expires,
+    )
+    question = replace(over, name=f"consent.requested.{via}", not_before=None)
+    # was it texted because of another contact who gave this number, one yes answers both
+    inbox.publish(over, *([] if was_texted else [question]), now=now)
     assert said.contact is not None
     contacts.remember("consent_request", request.pk, said.contact)
-    inbox.publish(
-        Event(
-            name=f"consent.requested.{via}",
-            key=f"{said.channel}:{request.pk}",
-            occurred_at=said.at,
-            subjects={"consent_request": request.pk},
-        ),
-        now=now,
-    )
 
 
 def _unanswered() -> QuerySet[ConsentEvent]:
     """Requests that were neither confirmed nor overtaken by a stop from the address."""
-    answered = Q(request=OuterRef("pk"), action__in=[Action.GRANT, Action.REQUEST])
+    answered = Q(request=OuterRef("pk"), action__in=[Action.GRANT, Action.REQUEST, Action.EXPIRE])
     stopped = Q(
         channel=OuterRef("channel"), address=OuterRef("address"), action=Action.REVOKE, pk__gt=OuterRef("pk")
     )
@@ -407,7 +590,7 @@ def _answer_to(request: ConsentEvent, *, mechanism: str, at: datetime) -> Consen
     answer = _copy(
         request,
         action=Action.GRANT,
-        basis=_BASIS.get(request.channel, Basis.EXPRESS),
+        basis=_basis_of(request.text) if request.text is not None else Basis.NONE,
         expires_at=None,
         request_id=request.pk,
         mechanism=mechanism,
@@ -421,9 +604,8 @@ def _answer_to(request: ConsentEvent, *, mechanism: str, at: datetime) -> Consen
 def _confirm(answer: ConsentEvent, now: datetime) -> None:
     """The owner of the address agreed: this lifts their own stop."""
     assert answer.point is not None
-    assert answer.text is not None
     suppressions.lift(answer.channel, answer.address, causes=suppressions.OWN_WISH, now=now)
-    _grant(answer, answer.text, now)
+    _grant(answer, now)
     ContactPoint.objects.filter(pk=answer.point.pk).update(verified_at=now)
 
 

@@ -94,6 +94,25 @@ def identify(
     return contact
 
 
+def of_number(address: str, *, now: datetime) -> ContactPoint:
+    """Whose a phone is that has just spoken for itself, as the point that is used from now on.
+
+    The one person's who uses it and has confirmed it. Else, because a number identifies nobody, that of a
+    contact of its own which has nothing but the number.
+    """
+    users = list(
+        ContactPoint.objects.select_related("contact").filter(
+            channel=SMS, address=address, current=True, contact__merged_into=None
+        )[:2]
+    )
+    if len(users) == 1 and users[0].verified_at is not None:
+        return users[0]
+    contact, _ = Contact.objects.get_or_create(guest_key=digest(SMS, address), defaults={"created_at": now})
+    point = set_point(followed(contact), SMS, address, source="keyword", now=now)
+    assert point is not None  # the address is normalised
+    return point
+
+
 def set_point(
     contact: Contact, channel: str, address: str, *, source: str, now: datetime, weak: bool = False
 ) -> ContactPoint | None:
@@ -165,7 +184,8 @@ def merge(keep: Contact, gone: Contact, *, now: datetime) -> None:
     """`gone` turns out to be `keep`, who goes on with its runs; what was sent to `gone` stays there, and counts.
 
     Never widens a consent, nor a cap. Addresses that only `gone` has come along with their answers. For an
-    address of both, a revocation of either counts and a grant to `gone` does not.
+    address of both, a revocation of either counts and a grant to `gone` does not. The longer pause stays, and
+    the wish of either for fewer messages.
     """
     if keep.pk == gone.pk:
         return
@@ -185,8 +205,23 @@ def merge(keep: Contact, gone: Contact, *, now: datetime) -> None:
     else:
         gone_row.guest_key = None
     gone_row.save(update_fields=["user", "merged_into", "guest_key"])  # first: an account is unique
-    keep_row.save(update_fields=["user"])
+    keep_row.paused_until = max(filter(None, [keep_row.paused_until, gone_row.paused_until]), default=None)
+    keep_row.fewer = keep_row.fewer or gone_row.fewer
+    keep_row.save(update_fields=["user", "paused_until", "fewer"])
     _learn(keep_row, overwrite=False, **{field: getattr(gone_row, field) for field in _LONGEST})
+
+
+@transaction.atomic
+def become_guest(contact: Contact, *, now: datetime) -> None:
+    """The contact's account is gone: from now on their email says who they are, as with any guest."""
+    point = contact.points.filter(channel=EMAIL, current=True).first()
+    if point is None or contact.user_id is not None:
+        return
+    guest = _known_guest(point.address)
+    if guest is not None:
+        merge(contact, followed(guest), now=now)
+    else:
+        Contact.objects.filter(pk=contact.pk).update(guest_key=digest(EMAIL, point.address))
 
 
 #: Details of a contact, and how long each may be.

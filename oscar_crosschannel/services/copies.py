@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from django.conf import global_settings, settings as django_settings
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from ..channels.loading import channel
 from ..conf import settings
@@ -17,7 +18,7 @@ from ..core import tokens
 from ..core.outbound import ChannelError, Refused
 from ..core.plan import Context, Step
 from ..models import Copy, Flow
-from . import composing, copy_language, links, rendering, tuning
+from . import composing, copy_language, promotion, rendering, tuning
 from .plans import PlannedFlow
 from .rendering import CopyKey
 
@@ -47,6 +48,7 @@ class Problem:
     sentence: str
     part: str = ""
     line: int = 0
+    is_promotion: bool = False  #: staff who may override the purpose of messages may keep it nevertheless
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,14 @@ def _source(key: CopyKey, part: str, own: Copy | None, base: Copy | None) -> Sou
     return Source.OWN if own is not None else Source.BASE
 
 
+def source(planned: PlannedFlow, step: Step, channel_key: str, language: str, part: str) -> str:
+    """The words of a part as they are written, by the merchant or in the file; empty if there are none."""
+    key = CopyKey(planned.flow_id, planned.plan.key, step.key, channel_key, language)
+    copy = rendering.load_copies([key]).get(key)
+    own = getattr(copy, part) if copy is not None else None
+    return own if own is not None else rendering.source_of(key, part)
+
+
 def missing(planned: PlannedFlow, step: Step, channel_key: str) -> list[str]:
     """The languages in which a step has no words for a channel."""
     return [
@@ -181,8 +191,8 @@ def context_of(
         channel_key=channel_key,
         purpose=planned.purpose,
         name=name,
-        click_url=lambda number: links.inert_click_url(_EXAMPLE_ID, number, key=NOBODYS_KEY),
-        unsubscribe_url=lambda: links.inert_unsubscribe_url(_EXAMPLE_ID, key=NOBODYS_KEY),
+        message_id=_EXAMPLE_ID,
+        key=NOBODYS_KEY,
         voucher={"code": code, "valid_until": now + settings.VOUCHER_VALID_FOR} if step.voucher else None,
     )
 
@@ -199,17 +209,25 @@ def known_names(
     return names
 
 
-def problems(planned: PlannedFlow, step: Step, words: Copy, *, now: datetime) -> list[Problem]:
+def problems(
+    planned: PlannedFlow, step: Step, words: Copy, *, now: datetime, may_promote: bool = False
+) -> list[Problem]:
     """Why these words cannot be kept; nothing, if they can.
 
-    First each part is read; if all make sense, the message is put together as for sending.
+    First each part is read; if all make sense, the message is put together as for sending. What
+    belongs to an order or an account must not promote (rule 39), unless `may_promote` says otherwise.
     """
     key = key_of(planned, words)
+    if all(getattr(words, part) is None for part in parts_of(key.channel)):
+        return [Problem(no_words())] if _is_needed(planned, step, key) else []
     with translation.override(key.language):
         names = known_names(planned, step, key.channel, now=now)
         context = example(planned, step, key.channel, now=now)
-    found = list(_flaws(words, names))
-    return found or list(_refusals(key, planned, words, context))
+    found = [*_flaws(words, names), *(Problem(no_words(), part) for part in absent(key, words))]
+    found = found or list(_refusals(key, planned, words, context))
+    if planned.purpose in promotion.MAY_NOT_PROMOTE and not may_promote:
+        found += _promotions(words)
+    return found
 
 
 def key_of(planned: PlannedFlow, words: Copy) -> CopyKey:
@@ -217,11 +235,72 @@ def key_of(planned: PlannedFlow, words: Copy) -> CopyKey:
     return CopyKey(planned.flow_id, planned.plan.key, words.step_key, words.channel, words.language)
 
 
+def no_words() -> str:
+    """Why a message without words does not go out."""
+    return _("No words come with this message, so it needs some of yours.")
+
+
+def absent(key: CopyKey, words: Copy) -> list[str]:
+    """The parts that are neither in a row nor in a file, and that no message can do without."""
+    parts = [part for part in parts_of(key.channel) if part != "html" and getattr(words, part) is None]
+    return [part for part in parts if not rendering.has_file(key, part)]
+
+
+def _is_needed(planned: PlannedFlow, step: Step, key: CopyKey) -> bool:
+    """Whether a step that speaks on this channel, now or as declared, has nothing to say without this row."""
+    declared = planned.blueprint.plan().step(step.key)
+    if key.channel not in step.channels and (declared is None or key.channel not in declared.channels):
+        return False
+    base = key.language.partition("-")[0]
+    row = find(replace(key, language=base)) if base != key.language else None
+    rows = {(step.key, key.channel, base): row} if row is not None else {}
+    return not _words(planned, step, key.channel, key.language, rows).complete
+
+
 def _flaws(words: Copy, names: Mapping[str, Any] | None) -> Iterator[Problem]:
     for part in parts_of(words.channel):
         written = getattr(words, part)
         for flaw in copy_language.flaws(written, names) if written else ():
             yield Problem(flaw.sentence, part, flaw.line)
+
+
+def _promotions(words: Copy) -> Iterator[Problem]:
+    for part in parts_of(words.channel):
+        for found in promotion.mentions(getattr(words, part) or ""):
+            sentence = _(
+                "“%(name)s” promotes something, and this message belongs to an order or account: it goes out "
+                "without consent and at any hour."
+            )
+            yield Problem(sentence % {"name": found.name}, part, found.line, is_promotion=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Where a flow promotes: a step that gives a code, or one line of its words."""
+
+    step_key: str
+    channel: str = ""
+    language: str = ""  #: empty: in the words that ship with the flow
+    name: str = ""  #: what the words use
+    line: int = 0
+
+
+def promotions(planned: PlannedFlow) -> Iterator[Promotion]:
+    """Where a flow promotes, step by step. One statement."""
+    rows = list(Copy.objects.filter(flow_id=planned.flow_id, variant="").order_by("channel", "language"))
+    for step in planned.plan.steps:
+        if step.voucher:
+            yield Promotion(step.key)
+        for channel_key in step.channels:
+            key = CopyKey(planned.flow_id, planned.plan.key, step.key, channel_key, "")
+            for part in parts_of(channel_key):
+                for found in promotion.mentions_in_file(key, part):
+                    yield Promotion(step.key, channel_key, "", found.name, found.line)
+        for row in rows:
+            if row.step_key == step.key:
+                for part in parts_of(row.channel):
+                    for found in promotion.mentions(getattr(row, part) or ""):
+                        yield Promotion(step.key, row.channel, row.language, found.name, found.line)
 
 
 def _refusals(

@@ -24,8 +24,8 @@ from ..core.events import Event
 from ..core.facts import EMAIL, SMS, Purpose
 from ..core.lifecycle import OPEN, State, Status, rises
 from ..core.outbound import Effect, SenderBroken
-from ..models import Attempt, DeliveryEvent, Enrolment, Message, Suppression
-from . import consents, failures
+from ..models import Attempt, DeliveryEvent, Enrolment, Guard, Message, Suppression
+from . import consents, contacts, failures, guards
 from .plans import Plans
 from .resting import Rests
 
@@ -53,19 +53,28 @@ def fold_sms_status(event: Event, plans: Plans, *, now: datetime) -> None:
 
 
 def fold_email_event(event: Event, plans: Plans, *, now: datetime) -> None:
-    """A tracking event of the email provider. `data`: see `web.tracking_events`."""
+    """A tracking event of the email provider. `data`: see `web.tracking_events`.
+
+    One whose ids contradict each other or the recipient is kept and applied to nobody (rule 72). One
+    that is about none of our messages still says that its recipient complained, or is gone.
+    """
     data = event.data
-    attempt = _find_email(data)
-    code = data.get("reject_reason") or ""
-    if not _note(attempt, _Report(data["esp"], event.key, data["event_type"], code, event.occurred_at)):
+    attempt = _find(EMAIL, data.get("uuid") or "", data.get("message_id") or "")
+    contradicts = attempt is not None and not _agrees(attempt, data)
+    ours = None if contradicts else attempt
+    code, measure = data.get("reject_reason") or "", _measure(data)
+    report = _Report(data["esp"], event.key, data["event_type"], code, event.occurred_at, measure)
+    if not _note(ours, report) or contradicts:
         return
-    if attempt is None:
-        return
-    if (status := _EMAIL_STATUS.get(data["event_type"])) is not None:
-        _apply(attempt, status, provider_id=data.get("message_id") or "", code=code, at=event.occurred_at)
+    if ours is not None and (status := _EMAIL_STATUS.get(data["event_type"])) is not None:
+        _apply(ours, status, provider_id=data.get("message_id") or "", code=code, at=event.occurred_at)
     effect = _email_effect(data)
-    if effect is not None:
+    if ours is not None and effect is None and _bounces_too_often(ours, data, event.occurred_at):
+        effect = Effect.UNUSABLE
+    if effect is not None and data["recipient"]:
         apply_effect(effect, EMAIL, data["recipient"], now=now, code=code)
+    if ours is not None and measure is not None:
+        guards.review(EMAIL, now=now)
 
 
 _EMAIL_STATUS = {
@@ -75,10 +84,14 @@ _EMAIL_STATUS = {
     "delivered": Status.DELIVERED,
     "opened": Status.DELIVERED,
     "clicked": Status.DELIVERED,
+    "complained": Status.DELIVERED,
+    "unsubscribed": Status.DELIVERED,
     "bounced": Status.UNDELIVERED,
     "rejected": Status.FAILED,
     "failed": Status.FAILED,
 }
+#: Why a provider does not even try: what it remembers of the address.
+_REMEMBERED = {"unsubscribed": Effect.OPTED_OUT, "spam": Effect.COMPLAINED}
 
 
 def _email_effect(data: Mapping[str, Any]) -> Effect | None:
@@ -89,7 +102,27 @@ def _email_effect(data: Mapping[str, Any]) -> Effect | None:
         return Effect.OPTED_OUT
     if kind in ("bounced", "rejected") and data.get("hard"):
         return Effect.UNUSABLE
-    return None
+    return _REMEMBERED.get(data.get("reject_reason") or "") if kind == "rejected" else None
+
+
+def _measure(data: Mapping[str, Any]) -> Guard.Measure | None:
+    """Which guard of the sender's reputation counts it."""
+    if data["event_type"] == "complained":
+        return Guard.Measure.COMPLAINTS
+    is_hard_bounce = data["event_type"] == "bounced" and data.get("hard")
+    return Guard.Measure.BOUNCES if is_hard_bounce else None
+
+
+def _bounces_too_often(attempt: Attempt, data: Mapping[str, Any], at: datetime) -> bool:
+    """Whether a mailbox that is only full, or busy, has been so too often, with no delivery since (rule 28)."""
+    if data["event_type"] != "bounced":
+        return False
+    same = DeliveryEvent.objects.filter(attempt__message__address_digest=attempt.message.address_digest)
+    bounces = same.filter(kind="bounced", at__gt=at - settings.SOFT_BOUNCES_WITHIN)
+    delivered = same.filter(kind="delivered").order_by("-at").first()
+    if delivered is not None:
+        bounces = bounces.filter(at__gt=delivered.at)
+    return bool(bounces.values("attempt").distinct().count() >= settings.SOFT_BOUNCES)
 
 
 def apply_effect(effect: Effect, channel_key: str, address: str, *, now: datetime, code: str = "") -> None:
@@ -174,16 +207,17 @@ def _find(channel_key: str, uuid: str, provider_id: str) -> Attempt | None:
     return attempts.filter(provider_id=provider_id).first() if provider_id else None
 
 
-def _find_email(data: Mapping[str, Any]) -> Attempt | None:
-    """The attempt an email event is about; None when its ids contradict each other or the recipient."""
-    attempt = _find(EMAIL, data.get("uuid") or "", data.get("message_id") or "")
-    if attempt is None:
-        return None
-    known, reported = attempt.provider_id, data.get("message_id") or ""
-    if known and reported and known != reported:
-        return None
-    point = attempt.message.point
-    return attempt if point is not None and point.address == data["recipient"].strip().lower() else None
+def _agrees(attempt: Attempt, data: Mapping[str, Any]) -> bool:
+    """Whether all that an email event says of its message fits to one attempt."""
+    uuid, reported = data.get("uuid") or "", data.get("message_id") or ""
+    if uuid and uuid != str(attempt.uuid):
+        return False
+    if reported and (attempt.provider_id not in ("", reported) or _belongs_to_another(attempt, reported)):
+        return False
+    recipient, point = str(data["recipient"]).strip().lower(), attempt.message.point
+    if point is not None:
+        return point.address == recipient
+    return attempt.message.address_digest == contacts.digest(EMAIL, recipient)
 
 
 def _uuid(text: str) -> UUID | None:
@@ -202,11 +236,18 @@ class _Report:
     kind: str
     code: str
     at: datetime
+    measure: Guard.Measure | None = None
 
 
 def _note(attempt: Attempt | None, report: _Report) -> bool:
     """Keep a report; False when it was kept before."""
-    known = {"attempt": attempt, "provider": report.provider, "kind": report.kind, "code": report.code}
+    known = {
+        "attempt": attempt,
+        "provider": report.provider,
+        "kind": report.kind,
+        "code": report.code,
+        "counts_for": report.measure,
+    }
     _, created = DeliveryEvent.objects.get_or_create(key=report.key, defaults={**known, "at": report.at})
     return created
 

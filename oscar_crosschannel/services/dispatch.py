@@ -26,7 +26,7 @@ from ..core.policies import DEFAULT_POLICIES, Policy
 from ..core.rulings import Reason
 from ..models import Message
 from ..models.messages import Lane
-from . import agenda, delivery, failures, intake, judging, pacing, resting
+from . import agenda, delivery, failures, intake, judging, limits, pacing, resting
 from .clock import Clock
 from .handover import hand_over, is_poison
 from .judging import Claim
@@ -76,8 +76,13 @@ class _Tick:
 
     @cached_property
     def plans(self) -> Plans:
-        """Read once, and only if there is something to do."""
+        """Read once in each pass, and only if there is something to do."""
         return load_plans()
+
+    @cached_property
+    def limits(self) -> limits.Limits:
+        """Read once in each pass, when the first lane is worked."""
+        return limits.load()
 
     @cached_property
     def rests(self) -> resting.Rests:
@@ -93,18 +98,30 @@ class _Tick:
         with self._part("sweep"):
             swept = intake.sweep(todo.swept, now=self.clock())
         if todo.events or swept:
-            with self._part("fold"):
-                self.report.folded = intake.fold(self.plans, clock=self.clock, pause=_polite)
+            self._fold()
         changed = todo.dead or self.report.folded
         self._work_lanes(agenda.due_lanes(self.clock()) if changed else todo.lanes)
         while (turn := agenda.next_turn(self.clock(), self.stays)) is not None:
             self.clock.wait_until(turn)
-            self._work_lanes(agenda.due_lanes(self.clock()))
+            self._pass_again()
         if todo.overdue:
             # last: a provider that does not answer questions must not keep anybody waiting
             with self._part("reconcile"):
                 delivery.reconcile(clock=self.clock, ends=self.ends)
         return self.report
+
+    def _pass_again(self) -> None:
+        """While this worker waited, the world went on: a flow may be off, somebody may have bought."""
+        for read in ("plans", "limits", "rests"):
+            vars(self).pop(read, None)
+        todo = agenda.read(self.clock())
+        if todo.events:
+            self._fold()
+        self._work_lanes(agenda.due_lanes(self.clock()) if todo.events else todo.lanes)
+
+    def _fold(self) -> None:
+        with self._part("fold"):
+            self.report.folded += intake.fold(self.plans, clock=self.clock, pause=_polite)
 
     def _work_lanes(self, lanes: Sequence[int]) -> None:
         self.turns = pacing.Turns()
@@ -127,7 +144,12 @@ class _Tick:
             started = self.clock()
             with _polite():
                 batch = judging.judge(
-                    lane, self.plans, now=started, closed=self.rests.closed(started), policies=self.policies
+                    lane,
+                    self.plans,
+                    self.limits,
+                    now=started,
+                    closed=self.rests.closed(started),
+                    policies=self.policies,
                 )
             if not batch.judged:
                 return
@@ -184,7 +206,7 @@ class _Tick:
             for claim in chunk
             if (reason := outcome.refused.get(claim.message.pk)) is not None
         ]
-        results += send(outcome.handed, clock=self.clock, deadline=deadline)
+        results += send(outcome.handed, clock=self.clock, deadline=deadline, turns=self.turns)
         self._record(results, batch)
         self._learn(results)
         done = {result.claim.message.pk for result in results}

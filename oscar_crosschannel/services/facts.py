@@ -7,15 +7,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.conf import settings as django_settings
-from django.db.models import Q
+from django.db.models import F, Q
 
 from ..conf import settings
 from ..core.facts import (
     SMS,
     Answer,
+    Basis,
     Block,
-    Cap,
     ConsentFacts,
     Facts,
     PointFacts,
@@ -24,11 +23,10 @@ from ..core.facts import (
     Sent,
 )
 from ..core.lifecycle import State
-from ..core.policies import DEFAULT_CAPS, RESERVATION
-from ..core.timing import Hours, hours_for
+from ..core.policies import RESERVATION
 from ..models import Consent, Contact, ContactPoint, Message, Suppression
 from ..models.messages import Lane
-from . import law
+from .limits import Limits
 from .plans import Plans
 
 
@@ -43,59 +41,47 @@ class _Rows:
 
 
 def gather(
-    contacts: Iterable[Contact], plans: Plans, *, now: datetime, closed: Mapping[str, datetime]
+    contacts: Iterable[Contact],
+    plans: Plans,
+    limits: Limits,
+    *,
+    now: datetime,
+    closed: Mapping[str, datetime],
 ) -> dict[int, Facts]:
     """Facts by contact id. `closed` are the resting channels, until when."""
     people = {contact.pk: contact for contact in contacts}
-    caps = current_caps()
-    found = _read(people, plans, caps, now)
-    return {pk: _facts(contact, found, caps=caps, now=now, closed=closed) for pk, contact in people.items()}
+    found = _read(people, plans, limits, now)
+    return {pk: _facts(contact, found, limits, now=now, closed=closed) for pk, contact in people.items()}
 
 
-def current_caps() -> tuple[Cap, ...]:
-    """The caps in force: the project's, or the default ones."""
-    if settings.CAPS is None:
-        return DEFAULT_CAPS
-    return tuple(Cap(**{**cap, "channels": frozenset(cap.get("channels", ()))}) for cap in settings.CAPS)
-
-
-def sms_hours(contact: Contact, point: ContactPoint) -> Hours:
-    """When marketing may be texted to this number."""
-    return hours_for(
-        zone=contact.zone,
-        candidate_zones=tuple(point.zones),
-        country=point.country or contact.country,
-        address_country=contact.country,
-        region=contact.region,
-        fallback_zones=(django_settings.TIME_ZONE,),
-        rules=law.book(),
-    )
-
-
-def _read(people: Collection[int], plans: Plans, caps: tuple[Cap, ...], now: datetime) -> _Rows:
+def _read(people: Collection[int], plans: Plans, limits: Limits, now: datetime) -> _Rows:
     points: dict[int, list[ContactPoint]] = defaultdict(list)
     for point in ContactPoint.objects.filter(contact_id__in=people, current=True):
         points[point.contact_id].append(point)
     every_point = [point for group in points.values() for point in group]
     digests = {point.digest for point in every_point}
     consents: dict[int, dict[str, ConsentFacts]] = defaultdict(dict)
-    for consent in Consent.objects.filter(point_id__in=[point.pk for point in every_point]):
+    answers = Consent.objects.filter(point_id__in=[point.pk for point in every_point])
+    for consent in answers.annotate(named=F("event__topic")):
         consents[consent.point_id][consent.topic] = ConsentFacts(
-            answer=Answer(consent.answer), until=consent.until
+            answer=Answer(consent.answer),
+            until=consent.until,
+            basis=Basis(consent.basis or Basis.NONE),
+            proven_age=consent.proven_age,
+            by_name=consent.named == consent.topic,
         )
     blocks = {
         (row.channel, row.digest): Block(row.scope)
         for row in Suppression.objects.filter(digest__in=digests, lifted_at=None)
     }
-    sent, sent_to, reserved = _messages(people, digests, plans, caps, now)
+    sent, sent_to, reserved = _messages(people, digests, plans, limits, now)
     return _Rows(points, consents, blocks, sent, sent_to, reserved)
 
 
 def _messages(
-    people: Collection[int], digests: Collection[str], plans: Plans, caps: tuple[Cap, ...], now: datetime
+    people: Collection[int], digests: Collection[str], plans: Plans, limits: Limits, now: datetime
 ) -> tuple[dict[int, list[Sent]], dict[str, list[tuple[int, Sent]]], dict[int, list[Reserved]]]:
-    longest = max([*(cap.window for cap in caps), settings.VOUCHER_GAP])
-    since = now - longest
+    since = now - max(limits.memory(), settings.VOUCHER_GAP)
     # what they got under another contact, before it was known who they are
     merged = dict(Contact.objects.filter(merged_into__in=people).values_list("pk", "merged_into_id"))
     messages = Message.objects.filter(
@@ -104,7 +90,7 @@ def _messages(
         | Q(contact_id__in=people, state=State.PLANNED, due_at__lte=now + RESERVATION)
     ).only(
         "contact_id", "attempted_at", "channel", "purpose", "intent", "lane", "voucher", "address_digest",
-        "state", "due_at", "priority", "flow_id", "step_key",
+        "state", "due_at", "priority", "flow_id", "step_key", "topic",
     )  # fmt: skip
     sent: dict[int, list[Sent]] = defaultdict(list)
     sent_to: dict[str, list[tuple[int, Sent]]] = defaultdict(list)
@@ -129,6 +115,7 @@ def _sent(message: Message) -> Sent:
         channel=message.channel,
         purpose=Purpose(message.purpose),
         intent=message.intent,
+        topic=message.topic,
         campaign=message.lane == Lane.CAMPAIGN,
         offers_voucher=message.voucher,
         digest=message.address_digest,
@@ -144,12 +131,13 @@ def _reserved(message: Message, plans: Plans) -> Reserved:
         priority=message.priority,
         channels=step.channels if step else (),
         intent=message.intent,
+        topic=message.topic,
         campaign=message.lane == Lane.CAMPAIGN,
     )
 
 
 def _facts(
-    contact: Contact, found: _Rows, *, caps: tuple[Cap, ...], now: datetime, closed: Mapping[str, datetime]
+    contact: Contact, found: _Rows, limits: Limits, *, now: datetime, closed: Mapping[str, datetime]
 ) -> Facts:
     mine = found.sent.get(contact.pk, [])
     points = found.points.get(contact.pk, [])
@@ -159,6 +147,7 @@ def _facts(
         for contact_id, sent in found.sent_to.get(point.digest, [])
         if contact_id != contact.pk
     ]
+    terms = {point.channel: limits.terms(contact, point) for point in points if point.channel == SMS}
     return Facts(
         now=now,
         points={
@@ -172,8 +161,12 @@ def _facts(
             for point in points
         },
         primary_channel=contact.primary_channel,
-        hours={point.channel: sms_hours(contact, point) for point in points if point.channel == SMS},
-        caps=caps,
+        hours={channel: each.hours for channel, each in terms.items()},
+        bases={channel: each.bases for channel, each in terms.items()},
+        one_way=frozenset(channel for channel, each in terms.items() if each.one_way),
+        paused_until=contact.paused_until,
+        guarded=limits.guarded,
+        caps=sum((each.caps for each in terms.values()), limits.caps_of(contact)),
         sent=tuple(mine + others),
         reserved=tuple(found.reserved.get(contact.pk, [])),
         closed=closed,

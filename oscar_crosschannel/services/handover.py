@@ -193,17 +193,21 @@ def _check_links(contexts: Mapping[int, Context]) -> None:
 
 def as_run(claim: Claim) -> Run:
     """What a blueprint may know of a claim."""
-    message, contact = claim.message, claim.message.contact
-    enrolment = message.enrolment
+    return run_of(claim.message, channel=claim.channel, email=claim.address if claim.channel == EMAIL else "")
+
+
+def run_of(message: Message, *, channel: str, email: str = "") -> Run:
+    """What a blueprint may know of a message; contact and enrolment should be loaded with it."""
+    contact, enrolment = message.contact, message.enrolment
     return Run(
         message_id=message.pk,
         step=message.step_key,
-        channel=claim.channel,
+        channel=channel,
         contact_id=contact.pk,
         user_id=contact.user_id,
         name=contact.name,
         language=contact.language or django_settings.LANGUAGE_CODE,
-        email=claim.address if claim.channel == EMAIL else "",
+        email=email,
         subjects=enrolment.subjects if enrolment else {},
         anchor=enrolment.anchor_at if enrolment else message.due_at,
         data=enrolment.data if enrolment else {},

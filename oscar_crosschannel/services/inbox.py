@@ -36,11 +36,16 @@ def publish(*events: Event, now: datetime) -> None:
     )
 
 
-def record(event: Event, *, now: datetime) -> bool:
-    """Take an event once; False when this (name, key) is already known (a doubled webhook)."""
+def record(event: Event, *, now: datetime, settled: bool = False) -> bool:
+    """Take an event once; False when this (name, key) is already known (a doubled webhook).
+
+    `settled`: the caller draws all consequences itself, and the fold none.
+    """
+    row = _row(event, now)
+    row.processed_at = now if settled else None
     try:
         with transaction.atomic():
-            _row(event, now).save(force_insert=True)
+            row.save(force_insert=True)
     except IntegrityError:
         return False
     return True

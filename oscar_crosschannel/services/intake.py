@@ -21,7 +21,19 @@ from ..core.events import Event
 from ..core.facts import EMAIL, SMS
 from ..core.rulings import Reason
 from ..models import Contact, InboxEvent, Watermark
-from . import clicks, consents, contacts, delivery, enrolments, failures, inbox, resumption
+from . import (
+    clicks,
+    consents,
+    contacts,
+    delivery,
+    enrolments,
+    erasing,
+    failures,
+    importing,
+    inbox,
+    resumption,
+    sign_ups,
+)
 from .plans import Plans
 
 logger = logging.getLogger(__name__)
@@ -41,6 +53,10 @@ HANDLERS: dict[str, Handler] = {
     "link.clicked": clicks.fold_click,
     "sms.status": delivery.fold_sms_status,
     "email.tracking": delivery.fold_email_event,
+    sign_ups.SIGNED_UP: sign_ups.fold,
+    consents.REQUEST_OVER: consents.fold_expiry,
+    erasing.ACCOUNT_DELETED: erasing.fold_account_deleted,
+    importing.BATCH_DUE: importing.fold_batch,
 }
 
 #: An order came to nothing. `data["placed_at"]`: when it was placed (ISO, with a zone).

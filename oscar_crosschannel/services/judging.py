@@ -28,6 +28,7 @@ from ..core.timing import GUARD, spread, westernmost
 from ..models import Contact, ContactPoint, Enrolment, Message
 from ..models.messages import Lane
 from . import conditions, enrolments, facts, failures, rows, vouchers
+from .limits import Limits
 from .plans import PlannedFlow, Plans
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Claim:
     valid_until: datetime  #: it must not reach the person later
     call_until: datetime  #: the provider must not be called later
     zone: str  #: whose clock the words mean; empty: the shop's
+    one_way: bool  #: the person cannot answer, so the words must name another way out (rule 29)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Batch:
 def judge(
     lane: int,
     plans: Plans,
+    limits: Limits,
     *,
     now: datetime,
     closed: Mapping[str, datetime],
@@ -89,7 +92,7 @@ def judge(
         messages = _undisputed(_locked(lane, now))
         if not messages:
             return Batch(token, 0, ())
-        verdicts, known = _verdicts(messages, plans, policies, now=now, closed=closed)
+        verdicts, known = _verdicts(messages, plans, limits, policies, now=now, closed=closed)
         claims = [
             _claim(message, verdict, plans, known[message.contact_id], now)
             for message in messages
@@ -144,12 +147,13 @@ def _undisputed(messages: Sequence[Message]) -> list[Message]:
 def _verdicts(
     messages: Sequence[Message],
     plans: Plans,
+    limits: Limits,
     policies: Sequence[Policy],
     *,
     now: datetime,
     closed: Mapping[str, datetime],
 ) -> tuple[dict[int, Decision], dict[int, Facts]]:
-    known = facts.gather([message.contact for message in messages], plans, now=now, closed=closed)
+    known = facts.gather([message.contact for message in messages], plans, limits, now=now, closed=closed)
     verdicts: dict[int, Decision] = {}
     candidates: dict[int, list[Candidate]] = defaultdict(list)
     unmet = conditions.unmet(messages, plans)
@@ -161,7 +165,8 @@ def _verdicts(
         elif not planned.plan.enabled:
             verdicts[message.pk] = Drop(Reason.FLOW_OFF, ())
         else:
-            candidates[message.contact_id].append(candidate_of(message, step, message.pk not in unmet))
+            candidate = candidate_of(message, step, plans, condition_met=message.pk not in unmet)
+            candidates[message.contact_id].append(candidate)
     sent: dict[str, list[Sent]] = defaultdict(list)
     for contact_id, group in candidates.items():
         informed = _informed(known[contact_id], sent)
@@ -189,7 +194,7 @@ def _decide(group: Sequence[Candidate], known: Facts, policies: Sequence[Policy]
         return {each.id: Wait(known.now + AGAIN, "", Reason.CONTEXT_ERROR, ()) for each in group}
 
 
-def candidate_of(message: Message, step: Step, condition_met: bool) -> Candidate:
+def candidate_of(message: Message, step: Step, plans: Plans, *, condition_met: bool) -> Candidate:
     """What policies get to know of a message; `enrolment` should be loaded with it."""
     run = message.enrolment
     return Candidate(
@@ -210,6 +215,7 @@ def candidate_of(message: Message, step: Step, condition_met: bool) -> Candidate
         wanted=run is None or run.state == Enrolment.State.ACTIVE,
         condition_met=condition_met,
         held_out=run is not None and run.held_out,
+        minimum_age=plans.minimum_age(message.topic),
         excluded=frozenset(message.excluded),
     )
 
@@ -229,6 +235,7 @@ def _claim(message: Message, verdict: Send, plans: Plans, known: Facts, now: dat
         valid_until=min(message.expires_at, closes) if closes else message.expires_at,
         call_until=min(message.expires_at, closes - GUARD) if closes else message.expires_at,
         zone=_zone(message, known, now),
+        one_way=verdict.channel in known.one_way,
     )
 
 

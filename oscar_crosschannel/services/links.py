@@ -7,29 +7,55 @@ from uuid import UUID
 from django.urls import reverse
 
 from ..conf import settings
-from ..core import tokens
+from ..core import letters, tokens
 
 
-def click_url(message_id: int, link: int) -> str:
-    """The counted link `link` of a message; short enough for SMS."""
-    return absolute(reverse("oscar_crosschannel:click", args=[_token(tokens.CLICK, message_id, link)]))
+def click_url(message_id: int, link: int, *, key: bytes | None = None) -> str:
+    """The counted link `link` of a message; short enough for SMS.
+
+    `key`, here and below: signed with another key than the shop's, so that it leads nowhere; for examples.
+    """
+    return absolute(
+        reverse("oscar_crosschannel:click", args=[_token(tokens.CLICK, message_id, link, key=key)])
+    )
 
 
-def unsubscribe_url(message_id: int) -> str:
+def unsubscribe_url(message_id: int, *, key: bytes | None = None) -> str:
     """Page and RFC 8058 one-click address of a message; never expires."""
-    return absolute(reverse("oscar_crosschannel:unsubscribe", args=[_token(tokens.UNSUBSCRIBE, message_id)]))
+    return absolute(unsubscribe_path(message_id, key=key))
 
 
-def inert_click_url(message_id: int, link: int, *, key: bytes) -> str:
-    """As `click_url`, but signed with a key that nothing here accepts: for examples."""
-    token = tokens.make(tokens.CLICK, message_id, link, keys=[key])
-    return absolute(reverse("oscar_crosschannel:click", args=[token]))
+def preferences_url(message_id: int, *, key: bytes | None = None) -> str:
+    """Page on which the person a message went to chooses what they get; never expires."""
+    return absolute(preferences_path(message_id, key=key))
 
 
-def inert_unsubscribe_url(message_id: int, *, key: bytes) -> str:
-    """As `unsubscribe_url`, but signed with a key that nothing here accepts: for examples."""
-    token = tokens.make(tokens.UNSUBSCRIBE, message_id, keys=[key])
-    return absolute(reverse("oscar_crosschannel:unsubscribe", args=[token]))
+def why_url(message_id: int, *, key: bytes | None = None) -> str:
+    """Page that says why somebody got a message; never expires."""
+    return absolute(why_path(message_id, key=key))
+
+
+def unsubscribe_path(message_id: int, *, key: bytes | None = None) -> str:
+    """Path of `unsubscribe_url`, for links between our pages."""
+    token = _token(tokens.UNSUBSCRIBE, message_id, key=key)
+    return reverse("oscar_crosschannel:unsubscribe", args=[token])
+
+
+def preferences_path(message_id: int, *, key: bytes | None = None) -> str:
+    """Path of `preferences_url`, for links between our pages."""
+    token = _token(tokens.PREFERENCES, message_id, key=key)
+    return reverse("oscar_crosschannel:preferences", args=[token])
+
+
+def why_path(message_id: int, *, key: bytes | None = None) -> str:
+    """Path of `why_url`, for links between our pages."""
+    return reverse("oscar_crosschannel:why", args=[_token(tokens.WHY, message_id, key=key)])
+
+
+def reply_address(message_id: int) -> str:
+    """Mailbox for answers to a message, which they prove to answer; empty: the sender's own will do."""
+    inbound = settings.EMAIL_INBOUND
+    return letters.tagged(inbound, _token(tokens.REPLY, message_id)) if inbound else ""
 
 
 def recover_path(message_id: int) -> str:
@@ -42,6 +68,11 @@ def confirm_path(request_id: int) -> str:
     return reverse("oscar_crosschannel:confirm", args=[_token(tokens.CONFIRM, request_id)])
 
 
+def order_texts_path(order_id: int) -> str:
+    """Path of the page that takes a number for texts about an order."""
+    return reverse("oscar_crosschannel:order_texts", args=[_token(tokens.ORDER_TEXTS, order_id)])
+
+
 def status_url(attempt: UUID) -> str:
     """Where a provider reports on an attempt."""
     return absolute(reverse("oscar_crosschannel:twilio_status", args=[attempt]))
@@ -52,5 +83,5 @@ def absolute(path: str) -> str:
     return path if path.startswith(("https://", "http://")) else f"{settings.BASE_URL}{path}"
 
 
-def _token(purpose: str, number: int, link: int = 0) -> str:
-    return tokens.make(purpose, number, link, keys=settings.link_keys())
+def _token(purpose: str, number: int, link: int = 0, *, key: bytes | None = None) -> str:
+    return tokens.make(purpose, number, link, keys=settings.link_keys() if key is None else [key])

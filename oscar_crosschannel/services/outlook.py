@@ -12,7 +12,7 @@ from ..core.facts import Candidate, Facts, Purpose
 from ..core.policies import Policy
 from ..core.rulings import Reason
 from ..models import Contact, Message
-from . import conditions, facts, judging
+from . import conditions, facts, judging, limits
 from .dispatch import policies
 from .plans import Plans, load_plans
 from .resting import Rests
@@ -37,12 +37,18 @@ def outlook(
     `messages` need their contact and enrolment. A bounded number of statements, whatever the numbers.
     """
     plans, rules = load_plans(), policies()
-    (known,) = facts.gather([contact], plans, now=now, closed=Rests.load().closed(now)).values()
+    (known,) = facts.gather(
+        [contact], plans, limits.load(), now=now, closed=Rests.load().closed(now)
+    ).values()
     unmet = conditions.unmet(messages, plans)
     return Outlook(
         may={
             (topic, channel): decide(
-                _question(contact, topic, Purpose(purpose), channel, now), known, rules
+                _question(
+                    contact, topic, Purpose(purpose), channel, now=now, minimum_age=plans.minimum_age(topic)
+                ),
+                known,
+                rules,
             ).trace[0]
             for topic, purpose in topics.items()
             for channel in settings.CHANNELS
@@ -54,7 +60,9 @@ def outlook(
     )
 
 
-def _question(contact: Contact, topic: str, purpose: Purpose, channel: str, now: datetime) -> Candidate:
+def _question(
+    contact: Contact, topic: str, purpose: Purpose, channel: str, *, now: datetime, minimum_age: int
+) -> Candidate:
     """A message that nothing but the contact can speak against."""
     return Candidate(
         id=0,
@@ -66,6 +74,7 @@ def _question(contact: Contact, topic: str, purpose: Purpose, channel: str, now:
         priority=0,
         due_at=now,
         expires_at=now + AHEAD,
+        minimum_age=minimum_age,
     )
 
 
@@ -80,4 +89,4 @@ def _when_due(
         return Drop(Reason.FLOW_OFF, ())
     others = tuple(each for each in known.reserved if each.id != message.pk)
     then = replace(known, now=max(known.now, message.due_at), reserved=others)
-    return decide(judging.candidate_of(message, step, condition_met), then, rules)
+    return decide(judging.candidate_of(message, step, plans, condition_met=condition_met), then, rules)

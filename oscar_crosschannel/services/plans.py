@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Prefetch
@@ -26,12 +26,17 @@ class PlannedFlow:
 class Plans:
     """All flows as they run now. Loaded once per tick: three statements."""
 
-    def __init__(self, planned: list[PlannedFlow]) -> None:
+    def __init__(self, planned: list[PlannedFlow], minimum_ages: Mapping[str, int | None]) -> None:
         self._by_id = {item.flow_id: item for item in planned}
+        self._minimum_ages = minimum_ages
 
     def get(self, flow_id: int) -> PlannedFlow | None:
         """The flow of this row; None when no blueprint stands behind it any more."""
         return self._by_id.get(flow_id)
+
+    def minimum_age(self, topic: str) -> int:
+        """How old who hears of a topic must be, in years; 0 for any age."""
+        return self._minimum_ages.get(topic) or 0
 
     def __iter__(self) -> Iterator[PlannedFlow]:
         return iter(self._by_id.values())
@@ -45,12 +50,16 @@ class Plans:
 
 def load_plans() -> Plans:
     """Read the merchant's changes and tune every registered blueprint with them."""
-    purposes = dict(Topic.objects.values_list("key", "purpose"))
+    topics = list(Topic.objects.only("key", "purpose", "minimum_age"))
+    purposes = {topic.key: topic.purpose for topic in topics}
     rows = {row.key: row for row in _rows()}
     if missing := [blueprint.key for blueprint in flows if blueprint.key not in rows]:
         ensure_flows()
         rows |= {row.key: row for row in _rows() if row.key in missing}
-    return Plans([_planned(blueprint, rows[blueprint.key], purposes) for blueprint in flows])
+    return Plans(
+        [_planned(blueprint, rows[blueprint.key], purposes) for blueprint in flows],
+        {topic.key: topic.minimum_age for topic in topics},
+    )
 
 
 def ensure_flows() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,8 @@ from .plans import PlannedFlow
 from .rendering import CopyKey
 
 logger = logging.getLogger(__name__)
+
+_HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,13 @@ class Weight:
         character = self.segments.forced_by
         plain = smart_encode(character) if character else ""
         return plain if plain != character else ""
+
+
+def in_new_windows(html: str) -> str:
+    """An email's HTML whose links leave the frame that shows it; a sandboxed frame opens none."""
+    head = _HEAD.search(html)
+    at = head.end() if head else 0
+    return f'{html[:at]}<base target="_blank">{html[at:]}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,8 @@ def preview(
             else copies.context_of(planned, step, key.channel, said, now=now, name=name)
         )
     content, refusal = None, ""
+    if copies.absent(key, words):
+        return Preview(None, copies.no_words(), said is not None, None)
     try:
         content = composing.compose(key, words, context, purpose=planned.purpose, zone=_zone(contact))
     except ChannelError as error:

@@ -67,11 +67,11 @@ def recall_purchased(*, user_id: int | None, email: str, phone: str, now: dateti
     )
 
 
-def wake(contact_ids: Collection[int], *, now: datetime) -> int:
-    """Let messages that waited for a confirmation be judged at once."""
-    waiting = Message.objects.filter(
-        contact_id__in=contact_ids, state=State.PLANNED, reason=Reason.AWAITING_OPT_IN
-    )
+def wake(
+    contact_ids: Collection[int], *, now: datetime, reasons: Collection[Reason] = (Reason.AWAITING_OPT_IN,)
+) -> int:
+    """Let messages that wait for one of these reasons be judged at once: what they waited for has changed."""
+    waiting = Message.objects.filter(contact_id__in=contact_ids, state=State.PLANNED, reason__in=reasons)
     return _locked(waiting).update(due_at=now)
 
 

@@ -29,7 +29,8 @@ FILES: Mapping[str, Mapping[str, str]] = {
 }
 
 _MESSAGES = "oscar_crosschannel/messages"
-_DOCUMENT = re.compile(r"\s*(<!--.*?-->\s*)*<(!doctype|html)\b", re.IGNORECASE | re.DOTALL)
+#: Possessive: thousands of comments are read once, not in every way they could be told apart.
+_DOCUMENT = re.compile(r"(?:\s++|<!--(?>.*?-->))*+<(?:!doctype|html)\b", re.IGNORECASE | re.DOTALL)
 _STYLES = re.compile(r"\s*(?:<style\b.*?</style>\s*)*", re.IGNORECASE | re.DOTALL)
 _ROW = re.compile(r"<tr\b", re.IGNORECASE)
 
@@ -106,6 +107,15 @@ def has_file(key: CopyKey, part: str) -> bool:
     return True
 
 
+def source_of(key: CopyKey, part: str) -> str:
+    """The words that ship with a flow as they are written in their file; empty where there are none."""
+    try:
+        file: Any = get_template(file_of(key, part))
+    except TemplateDoesNotExist:
+        return ""
+    return str(file.template.source)
+
+
 def _framed(words: str, part: str, context: Mapping[str, Any]) -> str:
     """A merchant's body of an email with what no email may lack; a whole HTML document stands for itself."""
     if part == "html" and words.strip() and not _DOCUMENT.match(words):
@@ -118,10 +128,8 @@ def _framed(words: str, part: str, context: Mapping[str, Any]) -> str:
             "rows": bool(_ROW.match(words, begins)),
         }
         return str(frame.render({**context, **told}))
-    way_out = context.get("unsubscribe_url")
+    way_out = context.get("unsubscribe_url") or context.get("preferences_url")
     if part == "text" and words.strip() and way_out and way_out not in words:
-        foot = get_template(f"{_MESSAGES}/own_words.txt")
-        return str(
-            foot.render({**context, "body": mark_safe(words.rstrip()), "unsubscribe_url": mark_safe(way_out)})
-        )
+        frame = get_template(f"{_MESSAGES}/own_words.txt")
+        return str(frame.render({**context, "body": mark_safe(words.rstrip())}))
     return words

@@ -15,8 +15,8 @@ from ..core import phones
 from ..core.events import Event
 from ..core.facts import SMS
 from ..core.keywords import Keyword, classify
-from ..models import InboxEvent
-from . import consents, contacts, inbox, suppressions
+from ..models import ConsentEvent, InboxEvent
+from . import confirmations, consents, contacts, doubts, inbox, keyword_sign_up, suppressions
 
 #: A number gets one answer to HELP in this time, so that two machines do not talk for ever.
 HELP_PAUSE = timedelta(hours=1)
@@ -48,11 +48,17 @@ def take_inbound(*, sid: str, phone: str, to: str, body: str, opt_out_type: str 
     is_answered = _provider_answers(body, opt_out_type)
     with translation.override(_language(phone)):
         match meaning:
-            case Keyword.STOP | Keyword.REVIEW_STOP:
-                stopped = _stop(meaning, sid=sid, phone=phone, body=body, now=now)
+            case Keyword.STOP:
+                stopped = _stop(sid=sid, phone=phone, body=body, now=now)
                 return _goodbye() if stopped and not is_answered and not _is_toll_free(to) else ""
+            case Keyword.REVIEW_STOP:
+                doubts.raise_doubt(SMS, phone, event, now=now)
+            case Keyword.ORDERS:
+                _keep_orders(phone, now)
             case Keyword.HELP:
                 return _help() if not is_answered and _may_help(phone, now) else ""
+            case Keyword.JOIN:
+                return keyword_sign_up.take(phone, body=body, sid=sid, now=now)
             case Keyword.YES:
                 return _yes(sid, phone, body, now)
             case Keyword.START:
@@ -62,7 +68,7 @@ def take_inbound(*, sid: str, phone: str, to: str, body: str, opt_out_type: str 
 
 def _meaning(body: str, opt_out_type: str) -> Keyword:
     """The provider may know more words for STOP than we do; it never unsays ours (rule 18)."""
-    ours = classify(body)
+    ours = classify(body, join=keyword_sign_up.words())
     if opt_out_type == "STOP":
         return Keyword.STOP
     if ours is not Keyword.NONE:
@@ -70,21 +76,48 @@ def _meaning(body: str, opt_out_type: str) -> Keyword:
     return {"START": Keyword.START, "HELP": Keyword.HELP}.get(opt_out_type, Keyword.NONE)
 
 
-def _stop(meaning: Keyword, *, sid: str, phone: str, body: str, now: datetime) -> bool:
+def _stop(*, sid: str, phone: str, body: str, now: datetime) -> bool:
     return consents.revoke(
         SMS,
         phone,
         topics=None,
-        source="keyword" if meaning is Keyword.STOP else "reply",
-        mechanism="keyword" if meaning is Keyword.STOP else "free_words",
+        source="keyword",
+        mechanism="keyword",
         verbatim=body,
         provider_id=sid,
         now=now,
     )
 
 
+def _keep_orders(phone: str, now: datetime) -> None:
+    """The answer to our question, if it was asked, and in time. There is no answer to it: the STOP had its one."""
+    if not _asks_scope() or settings.STOP_SCOPE_QUESTION is None:
+        return
+    said = ConsentEvent.objects.filter(
+        channel=SMS, address=contacts.known_as(SMS, phone), action=ConsentEvent.Action.REVOKE
+    )
+    last = said.order_by("-pk").first()
+    if last is not None and last.mechanism == "keyword" and last.at > now - settings.STOP_SCOPE_QUESTION:
+        suppressions.keep_orders(SMS, phone)
+
+
+def _asks_scope() -> bool:
+    """Whether our confirmation asks: where the provider answers STOP it blocks everything (rule 21)."""
+    is_asked = settings.STOP_SCOPE_QUESTION is not None and not settings.STOP_KEEPS_TRANSACTIONAL
+    return is_asked and settings.SMS_OPT_OUT_REPLIES == "app_managed"
+
+
 def _goodbye() -> str:
-    return _("%(brand)s: You are unsubscribed and will get no more texts from us.") % _words()
+    if settings.STOP_KEEPS_TRANSACTIONAL:
+        words = _("%(brand)s: You are unsubscribed. We will text you only about your orders.")
+    elif _asks_scope():
+        words = _(
+            "%(brand)s: You are unsubscribed and will get no more texts from us. "
+            "To keep texts about your orders, reply ORDERS within %(hours)d h."
+        )
+    else:
+        words = _("%(brand)s: You are unsubscribed and will get no more texts from us.")
+    return words % _words()
 
 
 def _help() -> str:
@@ -98,16 +131,11 @@ def _help() -> str:
 
 
 def _yes(sid: str, phone: str, body: str, now: datetime) -> str:
-    if not consents.confirm_reply(phone, body=body, provider_id=sid, now=now):
+    topics = consents.confirm_reply(phone, body=body, provider_id=sid, now=now)
+    if not topics:
         suppressions.unblock_carrier(SMS, phone, now=now)  # the provider takes YES for START
         return ""
-    return (
-        _(
-            "%(brand)s: You are signed up for offers and basket reminders by text, up to %(frequency)s a month. "
-            "Message and data rates may apply. Reply HELP for help, STOP to cancel."
-        )
-        % _words()
-    )
+    return confirmations.signed_up(topics)
 
 
 def _provider_answers(body: str, opt_out_type: str) -> bool:
@@ -146,9 +174,10 @@ def _language(phone: str) -> str:
     return next(filter(None, known), django_settings.LANGUAGE_CODE)
 
 
-def _words() -> dict[str, str]:
+def _words() -> dict[str, str | int]:
     return {
         "brand": settings.BRAND,
         "frequency": settings.SMS_FREQUENCY,
         "support": settings.SUPPORT_CONTACT or settings.BASE_URL,
+        "hours": int((settings.STOP_SCOPE_QUESTION or timedelta()) / timedelta(hours=1)),
     }

@@ -37,12 +37,18 @@ def resume(contact_ids: Collection[int], plans: Plans, *, since: datetime, at: d
         ended_at__gte=since,
     )
     taken_up = set()
-    for run in ended.select_for_update(of=("self",), no_key=True).order_by("-ended_at", "-id"):
+    locked = ended.select_for_update(of=("self",), no_key=True).order_by("id")
+    for run in sorted(locked, key=_when_ended, reverse=True):
         planned = plans.get(run.flow_id)
         one = (run.contact_id, run.flow_id if run.one_run else run.pk)
         if planned is not None and one not in taken_up:
             taken_up.add(one)
             _resume(run, planned, at)
+
+
+def _when_ended(run: Enrolment) -> tuple[datetime, int]:
+    assert run.ended_at is not None  # it was asked for by that
+    return run.ended_at, run.pk
 
 
 def _resume(run: Enrolment, planned: PlannedFlow, at: datetime) -> None:

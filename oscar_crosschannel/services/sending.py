@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings as django_settings
 
+from ..channels.base import Pace
 from ..channels.loading import channel
-from ..core.facts import SMS, Purpose
+from ..core.facts import EMAIL, SMS, Purpose
 from ..core.outbound import (
     ChannelError,
     Content,
@@ -30,51 +31,54 @@ from .recording import Result
 logger = logging.getLogger(__name__)
 
 
-def send(handed: Sequence[Handed], *, clock: Clock, deadline: datetime) -> Iterator[Result]:
+def send(
+    handed: Sequence[Handed], *, clock: Clock, deadline: datetime, turns: pacing.Turns
+) -> Iterator[Result]:
     """One result per handed message. Past the deadline, or once the sender is broken, the rest is given back.
 
-    All are of one channel, and turns at its sender were taken for one unit each.
+    All are of one channel; if its sender may send only so fast, `turns` has taken one for each.
     The deadline is asked before each call: a worker that was frozen beyond it must not send
     what another may already have taken over, and people may not be disturbed at any hour.
     """
     keys = [_copy_key(item) for item in handed]
     copies = rendering.load_copies(keys)
     contents = [_compose(item, key, copies.get(key)) for item, key in zip(handed, keys, strict=True)]
-    pauses = _pauses(handed, contents)
-    turn: datetime | None = None
-    broken = False
-    for item, content, pause in zip(handed, contents, pauses, strict=True):
+    pace, units = _pace(handed, contents)
+    stopped = pace is not None and not turns.begin(pace, sum(units), now=clock())
+    for item, content, each in zip(handed, contents, units, strict=True):
         if not isinstance(content, Content):
             yield Result(item.claim, item.attempt, content)
             continue
-        if turn is not None:
-            clock.wait_until(turn)
+        if pace is not None:
+            clock.wait_until(turns.next_call(pace, clock()))
         now = clock()
-        if broken or now >= deadline or now > item.claim.call_until:
+        if stopped or now >= deadline or now > item.claim.call_until:
             yield Result(item.claim, item.attempt, None)
             continue
         outcome = _call(item, content, now)
-        broken = isinstance(outcome, SenderBroken)
-        turn = now + pause if pause else None
+        stopped = isinstance(outcome, SenderBroken)
+        if pace is not None:
+            turns.called(pace, each, now=now)
         yield Result(item.claim, item.attempt, outcome)
 
 
-def _pauses(handed: Sequence[Handed], contents: Sequence[Content | ChannelError | Reason]) -> list[timedelta]:
-    """How long the sender must rest after each call: not at all, unless it may send only so fast."""
+def _pace(
+    handed: Sequence[Handed], contents: Sequence[Content | ChannelError | Reason]
+) -> tuple[Pace | None, list[int]]:
+    """How fast the sender may be asked, and how many units each message takes: known once it is rendered."""
     target = channel(handed[0].claim.channel) if handed else None
     pace = target.pace() if target else None
     if target is None or pace is None:
-        return [timedelta(0)] * len(handed)
-    units = [target.units(content) if isinstance(content, Content) else 0 for content in contents]
-    pacing.take_more(pace, sum(units) - len(units))  # known only now that it is rendered
-    return [pacing.span(pace, each) for each in units]
+        return None, [0] * len(handed)
+    return pace, [target.units(content) if isinstance(content, Content) else 0 for content in contents]
 
 
 def _compose(item: Handed, key: rendering.CopyKey, copy: Copy | None) -> Content | ChannelError | Reason:
     claim = item.claim
     try:
         purpose = Purpose(claim.message.purpose)
-        return composing.compose(key, copy, words_context(item), purpose=purpose, zone=claim.zone)
+        context = words_context(item)
+        return composing.compose(key, copy, context, purpose=purpose, zone=claim.zone, one_way=claim.one_way)
     except ChannelError as refusal:
         return refusal
     except Exception as error:
@@ -90,8 +94,7 @@ def words_context(item: Handed) -> dict[str, Any]:
         channel_key=item.claim.channel,
         purpose=Purpose(message.purpose),
         name=message.contact.name,
-        click_url=lambda number: links.click_url(message.pk, number),
-        unsubscribe_url=lambda: links.unsubscribe_url(message.pk),
+        message_id=message.pk,
         voucher={"code": grant.code, "valid_until": grant.valid_until} if grant else None,
     )
 
@@ -122,6 +125,7 @@ def _outbound(item: Handed, content: Content, now: datetime) -> Outbound:
         valid_until=claim.valid_until,
         callback_url=links.status_url(item.attempt) if claim.channel == SMS else "",
         unsubscribe_url=links.unsubscribe_url(claim.message.pk) if purpose in composing.STOPPABLE else "",
+        reply_to=links.reply_address(claim.message.pk) if claim.channel == EMAIL else "",
     )
 
 

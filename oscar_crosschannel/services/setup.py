@@ -7,23 +7,9 @@ from datetime import datetime
 
 from django.db import connections, models, router, transaction
 
-from ..core.facts import Purpose
 from ..models import Topic, Watermark
 from .plans import ensure_flows
-
-#: key, name, description, purpose; merchants edit the words of the rows.
-TOPICS = (
-    ("weekly_deals", "Weekly deals", "New things and offers, once or twice a week.", Purpose.MARKETING),
-    (
-        "basket_reminders",
-        "Basket reminders",
-        "A nudge when something was left in the basket.",
-        Purpose.MARKETING,
-    ),
-    ("events", "Events", "Reminders of events booked in the shop.", Purpose.REQUESTED),
-    ("order_updates", "Order updates", "What happens with an order.", Purpose.TRANSACTIONAL),
-    ("service", "Service", "Confirmations of what was asked for on these pages.", Purpose.TRANSACTIONAL),
-)
+from .topics import SHIPPED
 
 
 def install() -> None:
@@ -32,8 +18,15 @@ def install() -> None:
         return
     Topic.objects.bulk_create(
         [
-            Topic(key=key, name=name, description=words, purpose=purpose)
-            for key, name, words, purpose in TOPICS
+            Topic(
+                key=key,
+                name=topic.name,
+                description=topic.description,
+                purpose=topic.purpose,
+                offered=topic.offered,
+                position=position,
+            )
+            for position, (key, topic) in enumerate(SHIPPED.items())
         ],
         ignore_conflicts=True,
     )

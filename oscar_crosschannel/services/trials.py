@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from math import ceil
 from uuid import uuid4
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, ngettext
 
 from ..channels.loading import channel
 from ..core import phones
 from ..core.facts import EMAIL, SMS
 from ..core.outbound import ChannelError, Content, NotSent, Outbound, Receipt, Recipient, UnknownOutcome
 from ..core.sms import segments
-from . import composing, contacts, copies, links, suppressions
+from . import composing, contacts, copies, links, pacing, resting, suppressions
 from .plans import PlannedFlow
 from .rendering import CopyKey
 
 
 class NotAllowed(Exception):
-    """No test goes to this address; the message says why, in the active language."""
+    """No test goes out; the message says why, in the active language."""
 
 
 def addressed(channel_key: str, raw: str, *, region: str = "") -> str:
@@ -42,17 +43,22 @@ def addressed(channel_key: str, raw: str, *, region: str = "") -> str:
 def send(
     planned: PlannedFlow, key: CopyKey, content: Content, address: str, *, now: datetime
 ) -> Receipt | ChannelError:
-    """Make the provider call; the answer, or what went wrong. `address` comes from `addressed`."""
+    """Make the provider call; the answer, or what went wrong. `address` comes from `addressed`.
+
+    Raises `NotAllowed` while the channel rests, or its sender is busy with what people wait for.
+    """
+    content = marked(content, key.channel)
+    _take_turn(key.channel, content, now)
     stoppable = planned.purpose in composing.STOPPABLE
     outbound = Outbound(
         uuid=uuid4(),
         recipient=Recipient(address=address, language=key.language),
-        content=marked(content, key.channel),
+        content=content,
         purpose=planned.purpose,
         topic=planned.plan.topic,
         now=now,
         # it is nobody's message, so its way out leads nowhere, but looks as the real one does
-        unsubscribe_url=links.inert_unsubscribe_url(0, key=copies.NOBODYS_KEY) if stoppable else "",
+        unsubscribe_url=links.unsubscribe_url(0, key=copies.NOBODYS_KEY) if stoppable else "",
     )
     try:
         return channel(key.channel).send(outbound)
@@ -60,6 +66,28 @@ def send(
         return error
     except Exception as error:  # a backend that breaks its contract
         return UnknownOutcome(type(error).__name__)
+
+
+def _take_turn(channel_key: str, content: Content, now: datetime) -> None:
+    if (until := resting.Rests.load().closed(now).get(channel_key)) is not None:
+        minutes = ceil((until - now).total_seconds() / 60)
+        sentence = ngettext(
+            "The provider does not work at the moment. Try again in %(count)d minute.",
+            "The provider does not work at the moment. Try again in %(count)d minutes.",
+            minutes,
+        )
+        raise NotAllowed(sentence % {"count": minutes})
+    target = channel(channel_key)
+    pace = target.pace()
+    free_at = pacing.take(pace, target.units(content), now=now) if pace is not None else None
+    if free_at is not None:
+        seconds = ceil((free_at - now).total_seconds())
+        sentence = ngettext(
+            "The sender is busy with other messages. Try again in %(count)d second.",
+            "The sender is busy with other messages. Try again in %(count)d seconds.",
+            seconds,
+        )
+        raise NotAllowed(sentence % {"count": seconds})
 
 
 def marked(content: Content, channel_key: str) -> Content:

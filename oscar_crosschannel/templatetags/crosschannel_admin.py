@@ -6,12 +6,15 @@ from typing import Any
 
 from django import template
 from django.core.checks import run_checks
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ..models import ChannelRest
+from ..conf import settings
+from ..models import ChannelRest, Guard, UnreadReply
 from ..models.contacts import ChannelKey
-from ..services.previews import Preview
+from ..services import limits
+from ..services.previews import Preview, in_new_windows
 
 register = template.Library()
 
@@ -27,6 +30,27 @@ def crosschannel_warnings() -> dict[str, Any]:
         ],
         "problems": [problem for problem in found if not problem.is_silenced()],
     }
+
+
+@register.inclusion_tag("oscar_crosschannel/admin/guards.html")
+def crosschannel_guards() -> dict[str, Any]:
+    """What has paused marketing by itself, or soon will; and how many rules of places have grown old."""
+    names = dict(ChannelKey.choices)
+    today, after = timezone.localdate(), settings.REVIEW_RULES_AFTER
+    return {
+        "old_rules": len(limits.load().book.stale(today, after)),
+        "days": after.days,
+        "guards": [
+            (guard, names.get(guard.channel, guard.channel))
+            for guard in Guard.objects.filter(ended_at=None).order_by("since")
+        ],
+    }
+
+
+@register.inclusion_tag("oscar_crosschannel/admin/unread.html")
+def crosschannel_unread_replies() -> dict[str, Any]:
+    """That somebody waits for their reply to be read."""
+    return {"waits": UnreadReply.objects.exists()}
 
 
 @register.simple_tag
@@ -45,6 +69,4 @@ def phone_text(preview: Preview) -> SafeString | str:
 @register.simple_tag
 def inert_html(preview: Preview) -> str:
     """An email's HTML for a sandboxed frame: its links would open a window, which the sandbox forbids."""
-    if preview.content is None:
-        return ""
-    return preview.content.html.replace("<head>", '<head><base target="_blank">', 1)
+    return "" if preview.content is None else in_new_windows(preview.content.html)

@@ -1,14 +1,17 @@
-"""`{% load crosschannel_tags %}`: the consent boxes in a store's own templates."""
+"""`{% load crosschannel_tags %}`: what the app shows in a store's own templates."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from django import template
 from django.template import Context
+from django.urls import NoReverseMatch, reverse
 
 from ..conf import settings
-from ..oscar import forms
+from ..oscar import forms, order_texts, sign_ups
 from ..oscar.safety import safe
 
 register = template.Library()
@@ -21,9 +24,41 @@ def crosschannel_consent(context: Context, form: str = "") -> dict[str, Any]:
     Put it inside the form, or anywhere on the page with the `id` of the form:
     `{% crosschannel_consent form="place_order_form" %}`.
     """
-    shown: dict[str, Any] = {"boxes": []}
+    shown: dict[str, Any] = {"question": forms.Question()}
     with safe("consent boxes"):
         shown |= _fieldset(context, form)
+    return shown
+
+
+@register.inclusion_tag("oscar_crosschannel/elements/sign_up.html", takes_context=True)
+def crosschannel_sign_up(context: Context) -> dict[str, Any]:
+    """A form to sign up for messages, for any page of the shop: `{% crosschannel_sign_up %}`. One statement."""
+    shown: dict[str, Any] = {"csrf_token": context.get("csrf_token"), "prefix": "cc_sign_up"}
+    with safe("sign-up form"):
+        request = context["request"]
+        shown |= {"form": sign_ups.blank(request), "back": request.path}
+    return shown
+
+
+@register.inclusion_tag("oscar_crosschannel/elements/order_texts.html", takes_context=True)
+def crosschannel_order_texts(context: Context) -> dict[str, Any]:
+    """“Text me when it ships”, for the page that thanks for `order`; nothing if that was answered before."""
+    shown: dict[str, Any] = {"csrf_token": context.get("csrf_token")}
+    with safe("box for texts about the order"):
+        request = context["request"]
+        shown |= {"offer": order_texts.offer(request, context["order"]), "back": request.path}
+    return shown
+
+
+@register.inclusion_tag("oscar_crosschannel/elements/account_tab.html", takes_context=True)
+def crosschannel_account_tab(context: Context) -> dict[str, Any]:
+    """The link to the preference center, for the list of pages of an account.
+
+    Nothing in a store that does not mount our addresses.
+    """
+    shown: dict[str, Any] = {"is_active": context.get("active_tab") == "crosschannel"}
+    with suppress(NoReverseMatch):
+        shown["url"] = reverse("oscar_crosschannel:account")
     return shown
 
 
@@ -34,14 +69,7 @@ def crosschannel_injection() -> bool:
 
 
 def _fieldset(context: Context, form: str) -> dict[str, Any]:
-    request = context["request"]
-    boxes = forms.open_boxes(request)
-    delivery_phone = getattr(context.get("shipping_address"), "phone_number", None)
-    return {
-        "boxes": boxes,
-        "shown_field": forms.SHOWN_FIELD,
-        "shown": forms.shown_marker(boxes),
-        "phone_field": forms.PHONE_FIELD,
-        "phone": forms.typed_phone(request) or delivery_phone or "",
-        "form": form,
-    }
+    delivery = context.get("shipping_address")
+    question = forms.open_question(context["request"], country=getattr(delivery, "country_id", "") or "")
+    phone = question.phone or getattr(delivery, "phone_number", None) or ""
+    return {"question": replace(question, phone=phone), "form": form, "prefix": "id_cc"}

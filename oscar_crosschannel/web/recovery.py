@@ -26,7 +26,7 @@ from ..core.events import Event
 from ..models import Contact, Message, VoucherGrant
 from ..oscar import baskets, recovery
 from ..oscar.safety import safe
-from ..services import contacts, inbox
+from ..services import contacts, inbox, links
 from .pages import page, unknown_link
 
 #: What a basket is that a link filled: `Belonging` says for whom.
@@ -47,7 +47,14 @@ def recover(request: HttpRequest, token: str) -> HttpResponse:
         return page("recovery/gone", status=410)
     if request.method == "POST":
         return _restore(request, message, basket_id)
-    return page("recovery/ask", csrf_token=get_token(request), **content.words())
+    return page(
+        "recovery/ask",
+        csrf_token=get_token(request),
+        # a text has no room for these beside its one link
+        why_path=links.why_path(message.pk),
+        preferences_path=links.preferences_path(message.pk),
+        **content.words(),
+    )
 
 
 def _restore(request: Any, message: Message, basket_id: int) -> HttpResponse:

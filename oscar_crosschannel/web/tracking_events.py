@@ -50,6 +50,8 @@ def take_event(sender: object, event: AnymailTrackingEvent, esp_name: str, **kwa
 
 def is_hard(esp_name: str, event: AnymailTrackingEvent) -> bool:
     """Whether a bounce is final. Anymail also says "bounced" when a mailbox is full, so the raw event decides."""
+    if event.event_type == "rejected" and event.reject_reason in ("invalid", "bounced"):
+        return True  # the provider remembers that it was
     reads = _HARD.get(esp_name)
     if reads is not None and isinstance(event.esp_event, Mapping):
         return reads(event.esp_event)
@@ -62,19 +64,32 @@ def _at(raw: Any, *path: str) -> Any:
     return raw
 
 
+def _sparkpost_class(raw: Mapping[str, Any]) -> Any:
+    (event, *_) = (raw.get("msys") or {"": {}}).values()
+    return _at(event, "bounce_class")
+
+
 #: How each provider says that an address is gone for good, in its own events.
 _HARD: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "Amazon SES": lambda raw: _at(raw, "bounce", "bounceType") == "Permanent",
     "Brevo": lambda raw: _at(raw, "event") in ("hard_bounce", "invalid_email"),
     "MailerSend": lambda raw: _at(raw, "data", "type") == "hard_bounced",
-    "Mailgun": lambda raw: _at(raw, "event-data", "severity") == "permanent",
+    # "permanent" is also what it says when it has tried for long enough, or was blocked itself
+    "Mailgun": lambda raw: (
+        _at(raw, "event-data", "severity") == "permanent"
+        and _at(raw, "event-data", "reason") in (None, "bounce", "suppress-bounce")
+    ),
     "Mailjet": lambda raw: _at(raw, "hard_bounce") is True,
     "Mandrill": lambda raw: _at(raw, "event") == "hard_bounce",
     "Postmark": lambda raw: (
         _at(raw, "Type") in ("HardBounce", "BadEmailAddress") or _at(raw, "SuppressionReason") == "HardBounce"
     ),
-    "Resend": lambda raw: "hard bounce" in (_at(raw, "data", "bounce", "message") or "").lower(),
+    "Resend": lambda raw: (
+        _at(raw, "data", "bounce", "type") == "Permanent"
+        or "hard bounce" in (_at(raw, "data", "bounce", "message") or "").lower()
+    ),
     "SendGrid": lambda raw: _at(raw, "event") == "bounce" and _at(raw, "type") == "bounce",
+    "SparkPost": lambda raw: _sparkpost_class(raw) in ("10", "30"),  # invalid recipient, no recipient
     "Unisender Go": lambda raw: _at(raw, "status") == "hard_bounced",
 }
 
@@ -85,7 +100,7 @@ def _key(esp_name: str, event: AnymailTrackingEvent) -> str:
     """
     parts = (
         esp_name,
-        event.event_id,
+        _event_id(esp_name, event),
         event.event_type,
         event.recipient,
         event.message_id,
@@ -93,6 +108,13 @@ def _key(esp_name: str, event: AnymailTrackingEvent) -> str:
         event.click_url,
     )
     return sha256("\n".join(str(part or "") for part in parts).encode()).hexdigest()
+
+
+def _event_id(esp_name: str, event: AnymailTrackingEvent) -> str:
+    """The provider's id of the event. Of Mailgun's, Anymail takes the token of the signature, which is of one call."""
+    if esp_name == "Mailgun" and isinstance(event.esp_event, Mapping):
+        return str(_at(event.esp_event, "event-data", "id") or event.event_id or "")
+    return event.event_id or ""
 
 
 def _storable(value: Any) -> Any:

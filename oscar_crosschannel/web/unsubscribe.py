@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.csrf import csrf_exempt
@@ -13,8 +14,9 @@ from django.views.decorators.http import require_http_methods
 from ..conf import settings
 from ..core import phones, tokens
 from ..core.facts import EMAIL
-from ..models import Message, Topic
-from ..services import consents
+from ..models import Message
+from ..services import consents, links
+from ..services.why import channel_of, topic_words
 from .pages import page, unknown_link
 
 
@@ -38,7 +40,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     everything = not one_click and "everything" in request.POST
     if address := _address(message):
         consents.revoke(
-            _channel(message),
+            channel_of(message),
             address,
             topics=None if everything else [message.topic],
             source="one_click" if one_click else "page",
@@ -55,25 +57,22 @@ def _message(message_id: int) -> Message | None:
     return Message.objects.select_related("contact", "point").filter(pk=message_id).first()
 
 
-def _channel(message: Message) -> str:
-    return message.channel or EMAIL
-
-
 def _address(message: Message) -> str:
     """Where the message went; if that is not known any more, where its contact is reached now."""
     if message.point is not None:
         return message.point.address
-    point = message.contact.points.filter(channel=_channel(message), current=True).first()
+    point = message.contact.points.filter(channel=channel_of(message), current=True).first()
     return point.address if point else ""
 
 
 def _answer(name: str, message: Message, *, everything: bool = False) -> HttpResponse:
-    topic = Topic.objects.filter(key=message.topic).values_list("name", flat=True).first()
+    language = message.contact.language or get_language() or ""
     return page(
         name,
-        language=message.contact.language,
-        topic=topic or message.topic,
-        by_email=_channel(message) == EMAIL,
+        language=language,
+        topic=topic_words(message, language=language).name,
+        by_email=channel_of(message) == EMAIL,
         address=phones.mask(_address(message)),
         everything=everything,
+        preferences_path=links.preferences_path(message.pk),
     )

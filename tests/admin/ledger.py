@@ -104,7 +104,12 @@ def said(contact: Contact, channel: str, action: str, *, at: datetime, **fields:
     Consent.objects.update_or_create(
         point=point,
         topic="basket_reminders",
-        defaults={"answer": "granted" if grants else "revoked", "since": at, "event": event},
+        defaults={
+            "answer": "granted" if grants else "revoked",
+            "basis": event.basis if grants else "",
+            "since": at,
+            "event": event,
+        },
     )
     return event
 

@@ -64,6 +64,15 @@ def do(client: Client, url: str, said: dict[str, Any]) -> str:
     return words_of(answer)
 
 
+def objected(client: Client, url: str, said: dict[str, Any]) -> str:
+    """Why it was not done."""
+    answer = client.post(url, said)
+    assert answer.status_code == 200
+    objection: str = answer.context["objection"]
+    assert objection in words_of(answer)
+    return objection
+
+
 def suppress_url(contact: Contact, channel: str) -> str:
     return acts.Suppress.url(contact.points.get(channel=channel).pk)
 
@@ -89,6 +98,8 @@ def every_act(ann: Contact) -> dict[str, tuple[str, dict[str, Any]]]:
     message = Message.objects.get(contact=ann)
     return {
         "suppress_contact": (suppress_url(ann, "sms"), {"scope": "everything", **NOTE}),
+        "export_person": (acts.Export.url(ann.pk), {"kind": "html", **NOTE}),
+        "erase_person": (acts.Erase.url(ann.pk), NOTE),
         "optout_contact": (acts.OptOut.url(ann.pk), said_stop(ann)),
         "lift_suppression": (acts.Lift.url(block("hard_bounce").pk), NOTE),
         "cancel_message": (acts.CallOff.url(message.pk), NOTE),
@@ -97,6 +108,8 @@ def every_act(ann: Contact) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 PERMISSIONS = sorted(act.permission for act in acts.ACTS)
+#: Those that change something, and that once is enough for.
+CHANGES = [permission for permission in PERMISSIONS if permission != "export_person"]
 
 
 def everything() -> str:
@@ -122,7 +135,8 @@ def test_an_address_is_put_on_the_suppression_list(ann: Contact, clerk: Client) 
     assert "Put the address for SMS on the suppression list: She asked for it by mina" in landed
     assert "Put the address for SMS on the suppression list" not in page(clerk, twin)
     row = Suppression.objects.get()
-    assert (row.cause, row.scope, row.note) == ("manual", "everything", "She asked for it")
+    assert (row.cause, row.scope, row.note) == ("manual", "everything", "mina: She asked for it")
+    assert "Put the address for SMS on the suppression list: She asked for it" in page(clerk, row)
     message.refresh_from_db()
     assert (message.state, message.token) == (State.PLANNED, None)
 
@@ -182,7 +196,12 @@ def test_messages_ticked_in_the_list_are_called_off_together(ann: Contact, clerk
 
     answer = clerk.post(
         reverse("admin:oscar_crosschannel_message_changelist"),
-        {"action": "call_off", "_selected_action": ticked, "index": "0", "select_across": "1"},
+        {
+            "action": "call_off",
+            "_selected_action": [*ticked, "9" * 5000],
+            "index": "0",
+            "select_across": "1",
+        },
     )
     asked = words_of(clerk.get(answer["Location"]))
     landed = do(clerk, answer["Location"], NOTE)
@@ -317,11 +336,12 @@ def test_what_only_the_person_may_lift_staff_cannot(cause: str, ann: Contact, su
     assert "Take it off the list" not in page(superuser, row)
     assert "?id=" not in superuser.get(acts.Lift.url(row.pk)).text
 
-    landed = do(superuser, acts.Lift.url(row.pk), NOTE)
+    assert objected(superuser, acts.Lift.url(row.pk), NOTE)
+    at_the_same_moment = acts.Lift([row], NOW).do(NOTE, "mina")
 
     row.refresh_from_db()
     assert row.lifted_at is None
-    assert "It was not lifted" in landed
+    assert (at_the_same_moment.told[:17], at_the_same_moment.went_well) == ("It was not lifted", False)
 
 
 @pytest.mark.rule(26)
@@ -363,18 +383,19 @@ def test_nothing_chosen_is_no_page(query: str, clerk: Client) -> None:
 
 def test_what_was_handed_over_a_moment_ago_is_told(ann: Contact, clerk: Client) -> None:
     url, said = every_act(ann)["suppress_contact"]
+    call_off = acts.CallOff([Message.objects.select_related("contact", "flow").get()], NOW)
     Message.objects.update(state=State.SENDING, channel="sms")
 
     assert "1 message is on its way and cannot be taken back." in words_of(clerk.get(url))
     told = "1 message was handed over a moment ago and could not be recalled."
     assert told in do(clerk, url, said)
-    assert told in do(clerk, acts.CallOff.url(Message.objects.get().pk), NOTE)
+    assert told in call_off.do(NOTE, "mina").told
     assert told in do(clerk, acts.OptOut.url(ann.pk), said_stop(ann))
     assert told in do(clerk, acts.EndRun.url(Enrolment.objects.get().pk), NOTE)
     assert Message.objects.get().state == State.SENDING
 
 
-@pytest.mark.parametrize("permission", PERMISSIONS)
+@pytest.mark.parametrize("permission", CHANGES)
 def test_doing_it_twice_does_it_once(permission: str, ann: Contact, clerk: Client) -> None:
     url, said = every_act(ann)[permission]
     do(clerk, url, said)
@@ -382,13 +403,16 @@ def test_doing_it_twice_does_it_once(permission: str, ann: Contact, clerk: Clien
     entries = page(clerk, ann).count("by mina")
     assert entries
 
-    do(clerk, url, said)
+    if permission == "optout_contact":
+        assert "They had said so before; nothing has changed." in do(clerk, url, said)
+    else:
+        assert objected(clerk, url, said)
 
     assert everything() == once
     assert page(clerk, ann).count("by mina") == entries
 
 
-@pytest.mark.parametrize("permission", PERMISSIONS)
+@pytest.mark.parametrize("permission", CHANGES)
 def test_what_cannot_be_done_any_more_is_told_before_it_is_tried(
     permission: str, ann: Contact, clerk: Client
 ) -> None:
@@ -412,4 +436,16 @@ def test_what_staff_write_stays_text(ann: Contact, clerk: Client) -> None:
 
     for row in (ann, Message.objects.get(), Suppression.objects.get()):
         url = reverse(f"admin:oscar_crosschannel_{row._meta.model_name}_change", args=[row.pk])
-        assert evil not in clerk.get(url).text
+        told = clerk.get(url).text
+        assert evil not in told
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in told
+
+
+def test_why_an_address_is_blocked_is_kept_beside_what_was_known(ann: Contact, clerk: Client) -> None:
+    row = block("hard_bounce")
+    Suppression.objects.filter(pk=row.pk).update(scope="marketing")
+
+    do(clerk, suppress_url(ann, "email"), {"scope": "everything", **NOTE})
+
+    row.refresh_from_db()
+    assert (row.cause, row.note) == ("manual", "550\nmina: She asked for it")

@@ -17,8 +17,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from oscar_crosschannel.channels.sms_backends.locmem import outbox
-from oscar_crosschannel.core.outbound import Refused
-from oscar_crosschannel.models import Copy, Flow, Message, Suppression
+from oscar_crosschannel.core.outbound import Receipt, Refused
+from oscar_crosschannel.models import Copy, Flow, FlowStep, Message, Suppression
 from oscar_crosschannel.services import contacts
 from oscar_crosschannel.services.plans import load_plans
 from tests.admin import ledger
@@ -295,7 +295,90 @@ def test_what_people_are_called_stays_text(editor: Client, flow: Flow) -> None:
         posted(editor, email(flow), "preview", find="eve@"),
         posted(editor, sms(flow), "preview", choose=str(eve.pk), text="{{ name }} 🫖 STOP"),
     ):
-        assert "<script>alert" not in answer.content.decode()
+        assert "<script>alert" not in answer.text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in answer.text
+
+
+def test_words_that_nothing_else_could_say_are_not_taken_away(editor: Client, flow: Flow) -> None:
+    """No email comes with the step of the code; a merchant gave it one."""
+    for language in ("en", "de", "fr"):
+        Copy.objects.create(
+            flow=flow, step_key="code", channel="email", language=language, subject="Hi", text="Hi"
+        )
+    FlowStep.objects.create(flow=flow, key="code", channels=["sms", "email"])
+    page = url(flow, "code", "email")
+
+    for do, changes in (("reset", {}), ("save", {"subject": "", "text": ""}), ("save", {"text": ""})):
+        told = refused(posted(editor, page, do, **changes))
+        assert "No words come with this message, so it needs some of yours." in told
+        assert "email.txt" not in told
+    assert Copy.objects.count() == 3
+
+    FlowStep.objects.all().delete()
+    assert posted(editor, page, "reset").status_code == 302
+    assert Copy.objects.count() == 2
+
+
+def test_a_message_without_words_says_so(editor: Client, flow: Flow) -> None:
+    assert "No words come with this message" in shown(editor.get(url(flow, "code", "email")))
+
+
+def test_a_second_click_sends_no_second_test(tester: Client, flow: Flow) -> None:
+    page = url(flow, "code", "sms", page="test")
+    asked = filled(parsed(tester.post(page, {"address": "+12125550123", "do": "ask"})))
+
+    first, second = (tester.post(page, {**asked, "do": "send"}, follow=True) for _click in range(2))
+
+    assert len(outbox) == LogEntry.objects.count() == 1
+    assert "The provider took the test" in words(first)
+    assert "You have sent this test already; nothing was sent again." in words(second)
+
+    again = filled(parsed(tester.post(page, {"address": "+12125550123", "do": "ask"})))
+    tester.post(page, {**again, "do": "send"})
+    assert len(outbox) == 2
+
+
+def test_a_test_waits_while_the_sender_is_busy(tester: Client, flow: Flow, settings: Any) -> None:
+    settings.CROSSCHANNEL_EMAIL_RATE = 0.5
+    page = url(flow, "nudge", "email", page="test")
+    told = []
+    for _test in range(2):
+        asked = filled(parsed(tester.post(page, {"address": "tess@shop.example", "do": "ask"})))
+        told.append(words(tester.post(page, {**asked, "do": "send"}, follow=True)))
+
+    assert len(mail.outbox) == 1
+    busy = "The sender is busy with other messages. Try again in 2 seconds."
+    assert [busy in answer for answer in told] == [False, True]
+    assert LogEntry.objects.latest("pk").change_message == f"Test of Nudge, email, English: {busy}"
+
+
+def test_the_log_speaks_of_the_message_that_was_changed(editor: Client, flow: Flow) -> None:
+    """Since the other's edit, she wrote another message, and the flow changed, too."""
+    other = editor_named("olga")
+    mine = filled(parsed(editor.get(email(flow))))
+    posted(other, email(flow), "save", subject="Olga's subject")
+    posted(other, sms(flow), "save", text=GOOD)
+    flow_page = reverse("admin:oscar_crosschannel_flow_edit", args=[flow.pk])
+    flow_form = filled(parsed(other.get(flow_page)))
+    other.post(flow_page, {**flow_form, "enabled": "off", "do": "save"})
+
+    told = refused(editor.post(email(flow), {**mine, "text": "My text", "do": "save"}))
+
+    assert "Olga changed this while you were editing: Words of Nudge, email, English" in told
+    posted(other, sms(flow), "save", text=f"{GOOD} now")
+    told = refused(editor.post(flow_page, {**flow_form, "nudge-delay_number": "2", "do": "save"}))
+    assert "Olga changed this while you were editing: Flow: on (as declared) → off" in told
+
+
+@pytest.mark.parametrize("who", ["9" * 5000, "²", "-1", "x"])
+def test_a_reader_who_is_nobody_changes_no_preview(editor: Client, flow: Flow, who: str) -> None:
+    assert "Ada" in shown(editor.get(email(flow), {"who": who}))
+
+
+@pytest.mark.parametrize("text", ["{% if name %}" * 600, "{% if " + "not " * 600 + "name %}{% endif %}"])
+def test_words_deeper_than_python_goes_are_refused(text: str, editor: Client, flow: Flow) -> None:
+    assert "Line 1: " in refused(posted(editor, sms(flow), "save", text=text))
+    assert "This would not be sent:" in shown(posted(editor, sms(flow), "preview", text=text))
 
 
 @pytest.mark.parametrize("place", [("gone", "sms", "en"), ("code", "pigeon", "en"), ("code", "sms", "tlh")])
@@ -339,6 +422,22 @@ def test_a_provider_that_refuses_a_test_is_quoted(
         url(flow, "code", "sms", page="test"), {"address": "+12125550123", "do": "send"}, follow=True
     )
     assert "The test for +1••••••0123 was refused: The mailbox is full." in words(answer)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_test_is_written_down_before_the_provider_is_called_whatever_requests_are_wrapped_in(
+    tester: Client, flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Any] = []
+
+    def send(*args: Any, **kwargs: Any) -> Receipt:
+        written.append((connection.in_atomic_block, LogEntry.objects.count()))
+        return Receipt(provider="locmem")
+
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    monkeypatch.setattr("oscar_crosschannel.channels.sms_backends.locmem.LocmemBackend.send", send)
+    tester.post(url(flow, "code", "sms", page="test"), {"address": "+12125550123", "do": "send"})
+    assert written == [(False, 1)]
 
 
 def test_pages_cost_a_known_number_of_statements(editor: Client, flow: Flow) -> None:

@@ -227,6 +227,10 @@ def test_saving_what_was_there_changes_nothing(editor: Client, flow: Flow) -> No
             {"whistle-patience_number": "23"},
             "It cannot wait that long: the step is worth sending for 23 hours.",
         ),
+        (
+            {"steam-only_if": "purchased", "steam-unless": "purchased"},
+            "It would never be sent: this is also what it is sent for only.",
+        ),
         ({"steam-channels": "pigeon"}, "Select a valid choice. pigeon is not one of the available choices."),
         ({"steam-delay_number": "soon"}, "Enter a whole number."),
         ({"steam-delay_number": "-2"}, "Enter a number that is not negative."),
@@ -248,6 +252,17 @@ def test_wrong_input_gets_a_sentence_and_changes_nothing(
     assert sentence in told
     assert "Nothing was saved yet." in told
     assert (Flow.objects.get(pk=flow.pk).version, FlowStep.objects.count()) == (1, 0)
+
+
+def test_a_step_is_not_reset_to_where_it_collides_with_another(editor: Client, flow: Flow) -> None:
+    """Whistle after 30 hours and steam after 40: as declared, after 24, steam would take whistle's place."""
+    saved(editor, flow, opened(editor, flow), **{"whistle-delay_number": "30", "steam-delay_number": "40"})
+
+    told = refused(editor.post(url(flow), {**opened(editor, flow), "reset": "steam"}))
+
+    assert "Nothing was reset. Steam: This step must come after “Whistle” (1 day 6 hours after)." in told
+    assert (step(flow, "whistle").delay, step(flow, "steam").delay) == (30 * HOUR, 40 * HOUR)
+    assert Flow.objects.get(pk=flow.pk).version == 2
 
 
 def test_a_channel_is_added_once_it_has_words(editor: Client, flow: Flow) -> None:

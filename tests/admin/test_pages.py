@@ -136,7 +136,10 @@ def test_a_contact_shows_addresses_answers_and_what_blocks_them(merchant: Client
     words = page(merchant, ann)
 
     assert "Email: ann@example.com" in words
-    assert "Basket reminders Agreed March 8, 2026, 8 a.m. registration, checkbox ; the words" in words
+    assert (
+        "Basket reminders Agreed express written March 8, 2026, 8 a.m. registration, checkbox ; the words"
+        in words
+    )
     assert "Basket reminders Withdrawn March 10, 2026, 7 a.m." in words
     assert words.count("On the suppression list") == 1
     assert (

@@ -118,9 +118,26 @@ def test_what_was_texted_back_is_part_of_it(merchant: Client) -> None:
     (entry,) = timeline.of(ann, NOW).entries
 
     assert entry.title == "texted back: “STOP it <b>”"
-    assert entry.detail == "sounds like a stop, and was taken as one"
+    assert entry.detail == "sounds like a stop; marketing waits until somebody has read it"
     url = reverse("admin:oscar_crosschannel_contact_change", args=[ann.pk])
     assert "STOP it &lt;b&gt;" in merchant.get(url).text
+
+
+def test_what_was_written_back_by_email_is_part_of_it() -> None:
+    ann = ledger.person("Ann", email="ann@example.com")
+    for sender, body in (("ann@example.com", ""), ("bob@example.com", "somebody else")):
+        InboxEvent.objects.create(
+            name="email.received",
+            key=sender,
+            occurred_at=NOW,
+            not_before=NOW,
+            email=sender,
+            data={"subject": "Stop", "body": body, "meaning": "stop"},
+        )
+
+    (entry,) = timeline.of(ann, NOW).entries
+
+    assert (entry.title, entry.detail) == ("wrote back: “Stop”", "a stop")
 
 
 def test_being_blocked_and_unblocked_is_part_of_it() -> None:

@@ -298,6 +298,8 @@ def copy_context(basket: Any, now: datetime, language: str = "en", **more: Any) 
         "name": "Ada",
         "postal_address": "4 Weir Lane\nQuillbrook, VT 05099",
         "unsubscribe_url": "https://quillbrook.example/cc/u/AAEjRWeJq83vEjRWeJq8w/",
+        "preferences_url": "https://quillbrook.example/cc/p/AAEjRWeJq83vEjRWeJq8w/",
+        "why_url": "https://quillbrook.example/cc/w/AAEjRWeJq83vEjRWeJq8w/",
         "links": {"basket": "https://quillbrook.example/cc/l/AAEjRWeJq83vEjRWeJq8w/"},
         "voucher": {"code": "TEAABCDEFGHIJKL", "valid_until": now + timedelta(hours=72)},
         **context_of(basket, now, language=language).values,
@@ -325,14 +327,15 @@ def test_the_email_says_everything_in_the_contacts_language(
     assert html.html is not None
     assert html.html["lang"] == language
     hrefs = {str(link["href"]) for link in html.select("a")}
-    assert hrefs == {context["links"]["basket"], context["unsubscribe_url"]}
+    ways_out = {context["unsubscribe_url"], context["preferences_url"], context["why_url"]}
+    assert hrefs == {context["links"]["basket"], *ways_out}
     for body in (email["text"], html.get_text()):
         assert "Earl Grey" in body
         assert context["total"] in body
         assert context["items"][0]["availability"] in body
         assert "Quillbrook, VT 05099" in body
     assert context["links"]["basket"] in email["text"]
-    assert context["unsubscribe_url"] in email["text"]
+    assert all(url in email["text"] for url in ways_out)
     assert len(html.select("a.button")) == 1
 
 

@@ -12,20 +12,25 @@ from django.utils import timezone
 from oscar.core.loading import get_model
 
 from oscar_crosschannel import api
+from oscar_crosschannel.core.consent_files import RowProblem
 from oscar_crosschannel.core.facts import EMAIL
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.models import (
     ConsentEvent,
+    ConsentImport,
     ConsentText,
     Contact,
     Enrolment,
+    Erasure,
     Flow,
+    Guard,
     InboxEvent,
     Message,
     Suppression,
     Topic,
+    UnreadReply,
 )
-from oscar_crosschannel.services import links
+from oscar_crosschannel.services import contacts, importing, links
 from sandbox import clock
 from sandbox.shop.outbox import engine, mails, phones
 from sandbox.shop.people import PASSWORD, STAFF
@@ -67,6 +72,7 @@ def play() -> Places:
     _hours(39)
     _vera_leaves()
     _theos_mailbox_is_gone()
+    _dev_gets_another_email()
     engine.advance(END)
     _others_are_asked_by_email()
     return {**_addresses(), "order": alice, "cookies": _cookies()}
@@ -146,6 +152,13 @@ def _theos_mailbox_is_gone() -> None:
     api.suppress(EMAIL, "theo@example.org", note="550 5.1.1", cause=Suppression.Cause.HARD_BOUNCE)
 
 
+def _dev_gets_another_email() -> None:
+    """So the links in what went to the former one lead nowhere."""
+    contacts.set_point(
+        _contact("dev@example.com"), EMAIL, "dev@example.net", source="identity", now=timezone.now()
+    )
+
+
 def _others_are_asked_by_email() -> None:
     """As a shop does that has every ticked box confirmed."""
     with override_settings(CROSSCHANNEL_DOUBLE_OPT_IN={"email": True, "sms": True}):
@@ -197,6 +210,11 @@ def _message(email: str, step: str) -> Message:
     return Message.objects.get(contact=_contact(email), flow__key="abandoned_cart", step_key=step)
 
 
+def _question(email: str) -> int:
+    """The message that asked somebody to confirm."""
+    return Message.objects.get(contact=_contact(email), flow__key="opt_in_email").pk
+
+
 def _request_of(email: str) -> int:
     """The question that went to this mailbox."""
     requests = ConsentEvent.objects.filter(contact=_contact(email), action=ConsentEvent.Action.REQUEST)
@@ -222,6 +240,15 @@ def _addresses() -> Places:
     return {
         "recover": links.recover_path(nudge.pk),
         "recover_gone": links.recover_path(bought.pk),
+        "preferences": links.preferences_path(nudge.pk),
+        "preferences_rosa": links.preferences_path(_message(ROSA, "nudge").pk),
+        "preferences_una": links.preferences_path(_message(UNA, "nudge").pk),
+        "preferences_over": links.preferences_path(_message("dev@example.com", "nudge").pk),
+        "preferences_alice": links.preferences_path(bought.pk),
+        "why": links.why_path(nudge.pk),
+        "order_texts": links.order_texts_path(get_model("order", "Order").objects.earliest("pk").pk),
+        "why_text": links.why_path(_message(ADA, "code").pk),
+        "why_question": links.why_path(_question(ASKED[0])),
         "unsubscribe": _path(links.unsubscribe_url(nudge.pk)),
         "unsubscribe_una": _path(links.unsubscribe_url(_message(UNA, "nudge").pk)),
         "unsubscribe_ben": _path(links.unsubscribe_url(_message("ben@example.com", "nudge").pk)),
@@ -249,10 +276,62 @@ def _addresses() -> Places:
         "running": _run_of(VERA),
         "ada_email": _contact(ADA).points.get(channel=EMAIL).pk,
         "vera_email": _contact(VERA).points.get(channel=EMAIL).pk,
+        "guard": _warning().pk,
+        "import": _file_that_waits().pk,
+        "import_done": _file_that_was_taken().pk,
+        "erasure": _erasure().pk,
+        "unread": (doubt := _doubt()).pk,
+        "unread_reply": doubt.reply_id,
         "event": InboxEvent.objects.earliest("pk").pk,
         "mail": _mail(ADA),
         "mail_question": _mail(ASKED[0]),
     }
+
+
+def _doubt() -> UnreadReply:
+    """Somebody wrote what may mean stop."""
+    _says("+61412345698", "Who is this? Please don’t text me again.")
+    return UnreadReply.objects.get()
+
+
+#: One row for each thing that can become of a row.
+_FILE = """address;topics;agreed_at;source;how;words;action
+iris@example.org;weekly_deals;2026-01-05T10:00;Harbour market;paper card;Yes, send me the weekly deals.;
+iris@example.org;weekly_deals;2026-01-05T10:00;Harbour market;paper card;Yes, send me the weekly deals.;
+jan@example.org;weekly_deals;2026-01-05T10:00;Harbour market;;;
+kit@example.org;;;;;;stop
+1.20656E+10;weekly_deals;2026-01-05T10:00;Harbour market;paper card;Yes, text me the weekly deals.;
+"""
+
+
+def _file_that_waits() -> ConsentImport:
+    return importing.keep(_FILE.encode(), name="harbour-market.csv", by=STAFF[0], now=timezone.now())
+
+
+def _file_that_was_taken() -> ConsentImport:
+    now = timezone.now()
+    return ConsentImport.objects.create(
+        at=now, by=STAFF[0], file_name="newsletter.csv", digest="0" * 64, rows=5, confirmed_at=now, taken=5,
+        granted=1, unproven=1, revoked=1, unchanged=1, refused=1, finished_at=now,
+        problems=[[4, RowProblem.NO_PROOF], [6, RowProblem.SHORTENED]],
+    )  # fmt: skip
+
+
+def _erasure() -> Erasure:
+    """Of somebody long forgotten."""
+    return Erasure.objects.create(contact_id=0, at=timezone.now(), cause="request", by=STAFF[0])
+
+
+def _warning() -> Guard:
+    """A few people complained; not enough to pause anything."""
+    return Guard.objects.create(
+        channel=EMAIL,
+        measure=Guard.Measure.COMPLAINTS,
+        level=Guard.Level.WARNED,
+        bad=4,
+        sent=3100,
+        since=_message(ADA, "nudge").created_at,
+    )
 
 
 def _run_of(email: str) -> int:
@@ -265,9 +344,20 @@ def _cookies() -> dict[str, dict[str, str]]:
     gateway.add(_product("Peppermint Hour"))
     preview.give_address(phone="+61412345678")
     preview.choose_shipping()
+    buyer = _shopper()
+    buyer.add(_product("Mill Towel"))
+    buyer.buy("walter@example.org")
+    ada = _browser()
+    ada.force_login(_contact(ADA).user)
     merchant = _browser()
     assert merchant.login(username=STAFF[0], password=STAFF[2])
-    clients = {"gateway": gateway.client, "preview": preview.client, "merchant": merchant}
+    clients = {
+        "gateway": gateway.client,
+        "preview": preview.client,
+        "buyer": buyer.client,
+        "customer": ada,
+        "merchant": merchant,
+    }
     return {
         who: {name: morsel.value for name, morsel in client.cookies.items() if name != "messages"}
         for who, client in clients.items()

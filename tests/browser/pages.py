@@ -24,7 +24,32 @@ def press(button: str) -> Callable[[Tab], None]:
     return lambda tab: tab.get_by_role("button", name=button, exact=True).click()
 
 
-Who = Literal["stranger", "gateway", "preview", "merchant"]
+def save_nonsense(tab: Tab) -> None:
+    """Arrive where the form says what is wrong with it."""
+    tab.get_by_label("Another mobile number").fill("call me")
+    press("Save")(tab)
+
+
+def sign_up_without_address(tab: Tab) -> None:
+    """Arrive where the form says what it lacks."""
+    tab.locator("[name=cc_email]").check()
+    press("Sign up")(tab)
+
+
+def sign_up(tab: Tab) -> None:
+    """Arrive where one is told to look at one's phone."""
+    tab.locator("[name=cc_sms]").check()
+    tab.get_by_label("Mobile number for texts").fill("+61 412 345 679")
+    press("Sign up")(tab)
+
+
+def give_no_number(tab: Tab) -> None:
+    """Arrive where the box says that this cannot be texted."""
+    tab.get_by_label("mobile number").fill("call me")
+    press("Text me")(tab)
+
+
+Who = Literal["stranger", "gateway", "preview", "buyer", "customer", "merchant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +78,15 @@ STOREFRONT = (
     _oscars("login", "/accounts/login/", "customer/login_registration.html"),
     _oscars("gateway", "/checkout/", "checkout/gateway.html", who="gateway"),
     _oscars("preview", "/checkout/preview/", "checkout/preview.html", who="preview"),
+    _oscars("thank-you", "/checkout/thank-you/", "checkout/thank_you.html", who="buyer"),
+    Page(
+        name="account",
+        path="/accounts/profile/",
+        template="oscar/customer/baseaccountpage.html",
+        who="customer",
+        ours="li:has(> a[href='/cc/preferences/'])",
+        stock="/accounts/profile/",
+    ),
 )
 
 BEHIND_LINKS = (
@@ -69,6 +103,38 @@ BEHIND_LINKS = (
     Page(name="unknown-link", path="/cc/u/AAEwmeYxq1KI4_k8/", status=404),
 )
 
+PREFERENCES = (
+    Page(
+        name="preferences-account",
+        path="/cc/preferences/",
+        views=["oscar_crosschannel:account"],
+        who="customer",
+        ours=".crosschannel-preferences",
+        stock="/accounts/profile/",
+    ),
+    Page(name="preferences", path="{preferences}", views=["oscar_crosschannel:preferences"]),
+    Page(name="preferences-dark", path="{preferences}", dark=True),
+    Page(name="preferences-wrong", path="{preferences}", arrive=save_nonsense),
+    Page(name="preferences-wrong-dark", path="{preferences}", arrive=save_nonsense, dark=True),
+    Page(name="preferences-guest", path="{preferences_rosa}"),
+    Page(name="preferences-stopped", path="{preferences_una}", arrive=press("Stop everything")),
+    Page(name="preferences-over", path="{preferences_over}", status=410),
+    Page(name="why", path="{why}", views=["oscar_crosschannel:why"]),
+    Page(name="why-dark", path="{why}", dark=True),
+    Page(name="why-text", path="{why_text}"),
+    Page(name="why-question", path="{why_question}"),
+)
+
+SIGN_UP = (
+    Page(name="sign-up", path="/cc/sign-up/", views=["oscar_crosschannel:sign_up"]),
+    Page(name="sign-up-dark", path="/cc/sign-up/", dark=True),
+    Page(name="sign-up-wrong", path="/cc/sign-up/", arrive=sign_up_without_address),
+    Page(name="signed-up", path="/cc/sign-up/", arrive=sign_up),
+    Page(name="order-texts", path="{order_texts}", views=["oscar_crosschannel:order_texts"]),
+    Page(name="order-texts-wrong-dark", path="{order_texts}", arrive=give_no_number, dark=True),
+    Page(name="order-texts-taken", path="{order_texts}", arrive=press("Text me")),
+)
+
 #: An email is shown inside the page of a mail program, which has these.
 _LANDMARKS = frozenset({"landmark-one-main", "region"})
 
@@ -83,13 +149,14 @@ _STOCK_LIST, _STOCK_FORM = "/admin/sites/site/", "/admin/sites/site/1/change/"
 
 
 def _listing(model: str) -> Page:
+    """A list. Where its name is long, Django's breadcrumbs break the rule for links in text, as on its forms."""
     return Page(
         name=f"{model}-list",
         path=f"{_ADMIN}/{model}/",
         views=[f"admin:oscar_crosschannel_{model}_changelist"],
         who="merchant",
         ours=CONTENT,
-        stock=_STOCK_LIST,
+        stock=_STOCK_FORM if model in _LONG_NAMES else _STOCK_LIST,
     )
 
 
@@ -98,6 +165,29 @@ def _row(model: str, place: str, *, name: str = "") -> Page:
         name=name or model,
         path=f"{_ADMIN}/{model}/{{{place}}}/change/",
         views=[f"admin:oscar_crosschannel_{model}_change"],
+        who="merchant",
+        ours=CONTENT,
+        stock=_STOCK_FORM,
+    )
+
+
+def _sheet(model: str, key: str, *, name: str = "") -> Page:
+    """The page of something that is known by a key, and may have no row."""
+    return Page(
+        name=name or f"{model}-{key}",
+        path=f"{_ADMIN}/{model}/{key}/change/",
+        views=[f"admin:oscar_crosschannel_{model}_change"],
+        who="merchant",
+        ours=CONTENT,
+        stock=_STOCK_FORM,
+    )
+
+
+def _adding(model: str) -> Page:
+    return Page(
+        name=f"{model}-add",
+        path=f"{_ADMIN}/{model}/add/",
+        views=[f"admin:oscar_crosschannel_{model}_add"],
         who="merchant",
         ours=CONTENT,
         stock=_STOCK_FORM,
@@ -135,8 +225,17 @@ _MODELS = (
     "topic",
     "consentevent",
     "consenttext",
+    "consenttemplate",
+    "textingrule",
+    "frequencycap",
+    "guard",
+    "unreadreply",
     "inboxevent",
+    "consentimport",
+    "erasure",
 )
+
+_LONG_NAMES = ("consenttemplate", "textingrule", "guard")
 
 ADMIN = (
     Page(name="admin", path=f"{_ADMIN}/", who="merchant", ours=CONTENT, stock="/admin/auth/"),
@@ -156,7 +255,22 @@ ADMIN = (
     _row("topic", "topic"),
     _row("consentevent", "consent"),
     _row("consenttext", "wording"),
+    _adding("topic"),
+    _sheet("consenttemplate", "sms.any.en"),
+    _sheet("textingrule", "FR"),
+    _sheet("textingrule", "marketing"),
+    _sheet("frequencycap", "emails-a-week"),
+    _adding("frequencycap"),
+    _row("guard", "guard"),
+    _act("guard", "end", "guard"),
+    _row("unreadreply", "unread"),
+    _act("unreadreply", "stop", "unread_reply"),
+    _act("unreadreply", "no-stop", "unread_reply"),
     _row("inboxevent", "event"),
+    _adding("consentimport"),
+    _row("consentimport", "import", name="consentimport-waiting"),
+    _row("consentimport", "import_done", name="consentimport-done"),
+    _row("erasure", "erasure"),
     _below_flow("edit", "edit/"),
     _below_flow("words_list", "words/"),
     _below_flow("words", "words/nudge/email/en/?who={ada}", name="words-email"),
@@ -164,6 +278,8 @@ ADMIN = (
     _below_flow("test", "words/code/sms/en/test/?who={ada}"),
     _act("contact", "suppress", "ada_email"),
     _act("contact", "opt-out", "ada"),
+    _act("contact", "export", "ada"),
+    _act("contact", "erase", "ada"),
     _act("suppression", "lift", "bounce"),
     _act("suppression", "lift", "suppression", name="suppression-lift-refused"),
     _act("message", "call-off", "planned"),
@@ -175,13 +291,20 @@ OUTBOX = (
     Page(name="outbox-dark", path="/outbox/?who=ada@example.org", dark=True),
 )
 
-PAGES = (*STOREFRONT, *BEHIND_LINKS, *EMAILS, *ADMIN, *OUTBOX)
+PAGES = (*STOREFRONT, *BEHIND_LINKS, *PREFERENCES, *SIGN_UP, *EMAILS, *ADMIN, *OUTBOX)
 
 #: Addresses of ours without a page, and why.
 NO_PAGES = {
     "oscar_crosschannel:click": "redirects to where the link leads",
     "oscar_crosschannel:twilio_inbound": "a webhook",
     "oscar_crosschannel:twilio_status": "a webhook",
+    "admin:oscar_crosschannel_textingrule_open": "leads to the page of a place",
+    "admin:oscar_crosschannel_consenttemplate_open": "leads to the words for a country",
+    "admin:oscar_crosschannel_consentimport_template": "a file",
+    "admin:oscar_crosschannel_consentimport_problems": "a file",
+    "admin:oscar_crosschannel_consentimport_confirm": "a button",
+    "admin:oscar_crosschannel_topic_delete": "Django's own page, which asks once more",
+    "admin:oscar_crosschannel_frequencycap_delete": "Django's own page, which asks once more",
     "outbox-leap": "a button of the outbox",
     "outbox-reply": "a button of the outbox",
     "outbox-become": "a button of the outbox",

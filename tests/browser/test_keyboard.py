@@ -9,7 +9,18 @@ from tests.browser.conftest import Visiting
 from tests.browser.pages import PAGES, Page
 from tests.browser.servers import Shop
 
-KEY_PAGES = ("gateway", "recovery", "unsubscribe", "outbox", "flow-edit", "words-text", "contact-opt-out")
+KEY_PAGES = (
+    "gateway",
+    "recovery",
+    "unsubscribe",
+    "preferences",
+    "preferences-account",
+    "why",
+    "outbox",
+    "flow-edit",
+    "words-text",
+    "contact-opt-out",
+)
 
 #: Notes our controls and how they look while the focus is elsewhere; returns how many there are.
 _NOTE = """(ours) => {

@@ -94,6 +94,22 @@ def test_one_button_unsubscribes(visited: Visit, shop: Shop) -> None:
     expect(visited.tab.get_by_text("no more marketing emails")).to_be_visible()
 
 
+def test_a_customer_chooses_by_a_link_what_they_get(visited: Visit, shop: Shop) -> None:
+    visited.open(shop.path("{preferences_alice}"))
+    tab = visited.tab
+    reminders = tab.get_by_role("group", name="Basket reminders").get_by_label("Email")
+    expect(reminders).to_be_checked()
+    reminders.uncheck()
+    tab.get_by_role("group", name="Weekly deals").get_by_label("Email").check()
+    tab.get_by_label("Pause", exact=True).select_option("For a week")
+    tab.get_by_label("Language").select_option("Deutsch")
+    press(tab, "Save")
+    expect(tab.locator("html")).to_have_attribute("lang", "de")
+    expect(tab.locator("#id_email-basket_reminders")).not_to_be_checked()
+    expect(tab.locator("#id_email-weekly_deals")).to_be_checked()
+    expect(tab.locator("button[name=go_on]")).to_be_visible()
+
+
 def test_one_button_confirms_and_the_link_is_used_up(visited: Visit, shop: Shop) -> None:
     visited.open(shop.path("{confirm_plain}"))
     press(visited.tab, "Yes, confirm")

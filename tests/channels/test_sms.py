@@ -165,6 +165,29 @@ def test_nobody_can_reply_stop_to_a_one_way_sender(text: str, passes: bool) -> N
         SmsChannel(OneWay()).compose(words, purpose=Purpose.MARKETING, language="fr")
 
 
+@pytest.mark.rule(29)
+@pytest.mark.parametrize(
+    ("text", "goes_out"),
+    [
+        ("Quillbrook: teas! Reply STOP to end", f"Quillbrook: teas! Reply STOP to end Stop: {URL}"),
+        ("Quillbrook: thés! STOP au 36184", "Quillbrook: thés! STOP au 36184"),
+        (f"Quillbrook: teas! End: {URL}", f"Quillbrook: teas! End: {URL}"),
+    ],
+)
+def test_who_cannot_reply_where_they_live_gets_a_link_out(text: str, goes_out: str) -> None:
+    words = {"text": text, "unsubscribe_url": URL, "one_way": "yes"}
+    channel = SmsChannel(locmem.LocmemBackend())
+    assert channel.compose(words, purpose=Purpose.MARKETING, language="fr").text == goes_out
+    assert (
+        URL
+        not in channel.compose(words | {"text": "Teas!"}, purpose=Purpose.TRANSACTIONAL, language="fr").text
+    )
+    with pytest.raises(Refused):
+        channel.compose(
+            words | {"text": "STOP!", "unsubscribe_url": ""}, purpose=Purpose.MARKETING, language="fr"
+        )
+
+
 @pytest.mark.rule(82)
 def test_marketing_over_three_segments_is_refused(settings: Any) -> None:
     room = 153 * 3 - len("Quillbrook: STOP ")

@@ -131,3 +131,12 @@ def test_time_outs_within_the_lease_are_the_projects_own(settings: Any) -> None:
     settings.ANYMAIL = {**settings.ANYMAIL, "REQUESTS_TIMEOUT": (3, 20)}
 
     assert found() == {}
+
+
+def test_answers_that_nobody_would_hear_are_missed(settings: Any) -> None:
+    settings.CROSSCHANNEL_EMAIL_INBOUND = "hello@in.shop.example"
+    settings.ROOT_URLCONF = urlconf([OUR_PLACE, *rest_of_the_shop()])
+    assert list(found()) == ["W080"]
+
+    paste(found()["W080"], settings)
+    assert found() == {}

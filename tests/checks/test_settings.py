@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from django.core.checks import run_checks
-from django.utils import timezone
+from django.template.loader import get_template
 
-from oscar_crosschannel import api, checks
+from oscar_crosschannel import checks
 from sandbox import settings as sandbox
 
 from .pasting import HOST, found, paste, templates_with
@@ -59,6 +59,7 @@ def test_the_shop_is_called_what_oscar_calls_it(settings: Any) -> None:
         ({"CROSSCHANNEL_EMAIL_FROM_MARKETING": "", "CROSSCHANNEL_POSTAL_ADDRESS": ""}, "W012"),
         ({"CROSSCHANNEL_EMAIL_FROM_MARKETING": "Quillbrook"}, "E031"),
         ({"CROSSCHANNEL_EMAIL_FROM_TRANSACTIONAL": "orders@quillbrook"}, "E031"),
+        ({"CROSSCHANNEL_EMAIL_INBOUND": "hello@"}, "E031"),
         ({"CROSSCHANNEL_TERMS_URL": ""}, "W032"),
         ({"CROSSCHANNEL_PRIVACY_URL": ""}, "W032"),
         ({"CROSSCHANNEL_ADDRESS_KEY": ""}, "W014"),
@@ -68,8 +69,8 @@ def test_the_shop_is_called_what_oscar_calls_it(settings: Any) -> None:
         ({"CROSSCHANNEL_CHANNELS": {"sms": "shop.channels.Sms"}}, "E010"),
         ({"CROSSCHANNEL_BARND": "Quillbrook"}, "W039"),
         ({"CROSSCHANNEL_COLOUR_OF_THE_SKY": "blue"}, "W039"),
-        ({"CROSSCHANNEL_SMS_HOURS": {"XX": {"hours": {"someday": "8-9"}}}}, "E011"),
-        ({"CROSSCHANNEL_SMS_HOURS": {"XX": {"hours": date(2026, 1, 1)}}}, "E011"),
+        ({"CROSSCHANNEL_TEXTING_RULES": {"XX": {"hours": {"someday": "8-9"}}}}, "E011"),
+        ({"CROSSCHANNEL_TEXTING_RULES": {"XX": {"hours": date(2026, 1, 1)}}}, "E011"),
         ({"CROSSCHANNEL_CAPS": [{"name": "texts", "most": 1}]}, "E019"),
         ({"CROSSCHANNEL_CAPS": [{**CAP, "windows": DAY}]}, "E019"),
         ({"CROSSCHANNEL_CAPS": [{**CAP, "window": "1 day"}]}, "E019"),
@@ -194,52 +195,45 @@ def test_a_developer_may_point_twilio_at_another_machine(settings: Any) -> None:
     assert found() == {}
 
 
-@pytest.mark.rule(40)
-def test_hours_that_nobody_reviewed_for_half_a_year_are_named(settings: Any) -> None:
-    today: date = timezone.localdate()
-    hours = {"hours": {"mon-sat": "09:00-20:00"}}
-    settings.CROSSCHANNEL_SMS_HOURS = {
-        "XA": {**hours, "reviewed_on": f"{today - timedelta(days=181)}"},
-        "XB": {**hours, "reviewed_on": f"{today - timedelta(days=179)}"},
-        "XC": hours,
-        "XD": {**hours, "reviewed_on": today},  # a date is as good as its words
-    }
-    old = found()["W015"]
-
-    assert "XA" in old.msg
-    assert "XB" not in old.msg
-    assert "XC" not in old.msg
-
-    paste(old, settings)
-    assert found() == {}
-
-
 @pytest.mark.rule(5)
-@pytest.mark.parametrize("part", ["Quillbrook", "Message and data rates may apply", "STOP", "HELP"])
+@pytest.mark.parametrize("kind", ["sms", "sms_keyword"])
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("{{ brand }}", "who sends the messages"),
+        ("Message and data rates may apply", "Message and data rates may apply"),
+        ("STOP", "STOP"),
+        ("HELP", "HELP"),
+        ("{{ terms_url }}", "the address of the terms"),
+    ],
+)
 def test_words_beside_the_box_for_texts_that_lack_what_carriers_ask_for_are_named(
-    part: str, settings: Any, tmp_path: Path
+    kind: str, part: str, told: str, settings: Any, tmp_path: Path
 ) -> None:
-    words = f"topics: basket_reminders\n{api.wording('sms', settings.LANGUAGE_CODE).words}"
-    settings.TEMPLATES = templates_with(
-        tmp_path, "oscar_crosschannel/consent/sms.txt", words.replace(part, "…")
-    )
-    assert part.lower() in found()["W040"].msg.lower()
+    file = f"oscar_crosschannel/consent/{kind}.txt"
+    shipped = Path(str(get_template(file).origin)).read_text()
+    settings.TEMPLATES = templates_with(tmp_path, file, shipped.replace(part, "…"))
+    assert told in found()["W040"].msg
 
     note, _, cure = str(found()["W040"].hint).partition("\n")
-    assert "oscar_crosschannel/consent/sms.txt" in note
-    settings.TEMPLATES = templates_with(
-        tmp_path, "oscar_crosschannel/consent/sms.txt", f"topics: basket_reminders\n{cure}"
-    )
+    assert file in note
+    settings.TEMPLATES = templates_with(tmp_path, file, f"topics: basket_reminders\n{cure}")
     assert found() == {}
 
 
 @pytest.mark.rule(5)
-def test_words_in_the_language_of_another_country_are_its_own_matter(settings: Any, tmp_path: Path) -> None:
-    settings.LANGUAGE_CODE = "de"
-    words = "topics: basket_reminders\nIch möchte Angebote erhalten."
-    settings.TEMPLATES = templates_with(tmp_path, "oscar_crosschannel/consent/sms.txt", words)
-
-    assert found() == {}
+def test_what_must_be_said_in_so_many_words_is_asked_of_english_only(settings: Any, tmp_path: Path) -> None:
+    settings.LANGUAGE_CODE, settings.LANGUAGES = "de", [("de", "German")]
+    words = (
+        "{{ brand }} darf mir bis zu {{ frequency }} Nachrichten im Monat schicken ({{ topics }}). "
+        "STOP beendet es, HELP hilft. {{ terms_url }} {{ privacy_url }}"
+    )
+    for left_out, numbers in (("", []), ("{{ brand }}", ["W040"]), ("STOP", ["W040"])):
+        written = words.replace(left_out, "…") if left_out else words
+        for kind in ("sms", "sms_keyword"):
+            text = f"topics: basket_reminders\n{written}"
+            settings.TEMPLATES = templates_with(tmp_path, f"oscar_crosschannel/consent/{kind}.txt", text)
+        assert list(found()) == numbers
 
 
 def test_that_guests_cannot_check_out_is_said_to_those_who_ask(settings: Any) -> None:

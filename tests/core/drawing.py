@@ -11,6 +11,7 @@ from oscar_crosschannel.core.facts import (
     EMAIL,
     SMS,
     Answer,
+    Basis,
     Block,
     Candidate,
     Cap,
@@ -22,8 +23,8 @@ from oscar_crosschannel.core.facts import (
     Sent,
 )
 from oscar_crosschannel.core.policies import DEFAULT_CAPS
-from oscar_crosschannel.core.timing import DayHours, Hours, WeekRule, hours_for
-from tests.core.values import BOOK, utc
+from oscar_crosschannel.core.timing import DayHours, Hours, WeekRule
+from tests.core.values import texting_hours, utc
 
 CHANNELS = (SMS, EMAIL)
 TOPICS = ("deals", "events")
@@ -39,14 +40,14 @@ NOWS = st.builds(
 _NIGHT_SHIFT = WeekRule("night shift", (DayHours(time(22), time(6)),) * 6 + (None,))
 HOURS = st.sampled_from(
     [
-        hours_for(rules=BOOK, zone="America/New_York", country="US"),
-        hours_for(rules=BOOK, candidate_zones=("America/New_York", "America/Chicago"), country="US"),
-        hours_for(rules=BOOK, country="US"),
-        hours_for(rules=BOOK, zone="America/Chicago", country="US", region="AL"),
-        hours_for(rules=BOOK, zone="America/New_York", country="US", region="RI"),
-        hours_for(rules=BOOK, zone="America/St_Johns", country="CA"),
-        hours_for(rules=BOOK, zone="Asia/Kolkata", country="IN"),
-        hours_for(rules=BOOK, zone="Europe/Paris", country="FR"),
+        texting_hours(zone="America/New_York", country="US"),
+        texting_hours(phone="+18505550123"),
+        texting_hours(country="US"),
+        texting_hours(country="US", region="AL"),
+        texting_hours(country="US", region="RI"),
+        texting_hours(zone="America/St_Johns", country="CA"),
+        texting_hours(country="IN"),
+        texting_hours(country="FR"),
         Hours(("America/New_York",), (_NIGHT_SHIFT,)),
         Hours((), ()),
     ]
@@ -57,6 +58,11 @@ def spans(most: timedelta) -> st.SearchStrategy[timedelta]:
     return st.integers(0, int(most.total_seconds() // 60)).map(lambda minutes: timedelta(minutes=minutes))
 
 
+def often(usual: Any, *rare: Any) -> list[Any]:
+    """For `sampled_from`: the usual two times of three. Else all properties would only see refusals."""
+    return [usual] * (2 * len(rare)) + list(rare)
+
+
 CAPS = st.just(DEFAULT_CAPS) | st.lists(
     st.builds(
         Cap,
@@ -64,6 +70,7 @@ CAPS = st.just(DEFAULT_CAPS) | st.lists(
         most=st.integers(0, 3),
         window=spans(timedelta(days=3)).filter(bool),
         channels=st.sampled_from([frozenset(), frozenset({SMS}), frozenset({EMAIL})]),
+        topics=st.sampled_from(often(frozenset(), frozenset({TOPICS[0]}))),
         campaigns_only=st.booleans(),
         other_intents_only=st.booleans(),
         legal=st.booleans(),
@@ -74,11 +81,6 @@ CAPS = st.just(DEFAULT_CAPS) | st.lists(
 
 def minutes_after(start: datetime, most: timedelta) -> st.SearchStrategy[datetime]:
     return spans(most).map(lambda span: start + span)
-
-
-def often(usual: Any, *rare: Any) -> list[Any]:
-    """For `sampled_from`: the usual two times of three. Else all properties would only see refusals."""
-    return [usual] * (2 * len(rare)) + list(rare)
 
 
 _ANSWERS = often(Answer.GRANTED, Answer.PENDING, Answer.REVOKED, None)
@@ -98,6 +100,7 @@ _BLEMISHES = often(
     {"excluded": frozenset({SMS})},
     {"excluded": frozenset({EMAIL})},
     {"offers_voucher": True},
+    {"minimum_age": 18},
 )
 
 
@@ -110,7 +113,14 @@ def _points(draw: st.DrawFn, now: datetime, channel: str) -> PointFacts:
         address=channel,
         digest=f"mine-{channel}",
         consents={
-            topic: ConsentFacts(answer=answer, until=draw(end)) for topic, answer in answers.items() if answer
+            topic: ConsentFacts(
+                answer=answer,
+                until=draw(end),
+                basis=draw(st.sampled_from(often(Basis.EXPRESS_WRITTEN, *Basis))),
+                proven_age=draw(st.sampled_from([None, 17, 21])),
+            )
+            for topic, answer in answers.items()
+            if answer
         },
         blocked=draw(st.sampled_from(_BLOCKS)),
     )
@@ -123,6 +133,7 @@ def _sent(draw: st.DrawFn, now: datetime) -> Sent:
         at=now - draw(spans(timedelta(days=5))),
         channel=channel,
         intent=draw(st.sampled_from(INTENTS)),
+        topic=draw(st.sampled_from(TOPICS)),
         digest=f"mine-{channel}",
         **draw(st.sampled_from(_KINDS)),
     )
@@ -136,6 +147,7 @@ def _reserved(draw: st.DrawFn, now: datetime) -> Reserved:
         priority=draw(st.integers(0, 5)),
         channels=draw(st.sampled_from([(), (SMS,), (EMAIL,), (SMS, EMAIL)])),
         intent="more important",
+        topic=draw(st.sampled_from(TOPICS)),
         purpose=draw(st.sampled_from(often(Purpose.MARKETING, Purpose.CRITICAL))),
         campaign=draw(st.booleans()),
     )
@@ -158,6 +170,9 @@ def situations(draw: st.DrawFn) -> Facts:
         sent=tuple(draw(st.lists(_sent(now), max_size=6))),
         reserved=tuple(draw(st.lists(_reserved(now), max_size=2))),
         closed=draw(st.just({}) | closings),
+        bases=draw(st.sampled_from([{}, {SMS: frozenset({Basis.EXPRESS_WRITTEN})}])),
+        paused_until=draw(st.sampled_from(often(None, now, now + timedelta(days=2)))),
+        guarded=draw(st.sampled_from(often(frozenset(), frozenset({EMAIL})))),
     )
 
 

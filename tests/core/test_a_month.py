@@ -11,14 +11,13 @@ from hypothesis import given, settings, strategies as st
 
 from oscar_crosschannel.core.decision import Drop, Send, Wait, decide_together
 from oscar_crosschannel.core.facts import EMAIL, SMS, Candidate, Cap, Facts, Purpose, Reserved, Sent
-from oscar_crosschannel.core.policies import DEFAULT_CAPS
-from oscar_crosschannel.core.timing import hours_for
+from oscar_crosschannel.core.policies import DEFAULT_CAPS, fewer
 from tests.core.drawing import spans
-from tests.core.values import BOOK, DAY, HOUR, facts, utc
+from tests.core.values import DAY, HOUR, facts, texting_hours, utc
 
 #: The clocks change on 8 March.
 BEGIN = utc(2026, 2, 20)
-HOURS = {SMS: hours_for(rules=BOOK, zone="America/New_York", country="US", region="FL")}
+HOURS = {SMS: texting_hours(zone="America/New_York", country="US", region="FL")}
 
 
 @dataclass
@@ -69,6 +68,7 @@ def _reserved(planned: Candidate) -> Reserved:
         priority=planned.priority,
         channels=planned.channels,
         intent=planned.intent,
+        topic=planned.topic,
         purpose=planned.purpose,
         campaign=planned.campaign,
     )
@@ -80,6 +80,7 @@ def _sent(candidate: Candidate, channel: str, at: datetime) -> Sent:
         channel=channel,
         purpose=candidate.purpose,
         intent=candidate.intent,
+        topic=candidate.topic,
         campaign=candidate.campaign,
         offers_voucher=candidate.offers_voucher,
         digest=f"alice-{channel}",
@@ -101,13 +102,16 @@ def _is_bound(cap: Cap, sent: Sent) -> bool:
     return (
         sent.purpose in bound
         and sent.channel in (cap.channels or {SMS, EMAIL})
+        and (not cap.topics or sent.topic in cap.topics)
         and sent.campaign >= cap.campaigns_only
     )
 
 
 def _takes_room(cap: Cap, earlier: Sent, sent: Sent) -> bool:
     in_window = sent.at - cap.window < earlier.at <= sent.at
-    on_channel = earlier.channel in (cap.channels or {SMS, EMAIL})
+    on_channel = earlier.channel in (cap.channels or {SMS, EMAIL}) and (
+        not cap.topics or earlier.topic in cap.topics
+    )
     if cap.legal:
         return in_window and on_channel and earlier.digest == sent.digest
     of_kind = earlier.purpose is Purpose.MARKETING and earlier.campaign >= cap.campaigns_only
@@ -123,7 +127,7 @@ def months(draw: st.DrawFn) -> Ledger:
         planned[number] = Candidate(
             id=number,
             contact_id=1,
-            topic="deals",
+            topic=draw(st.sampled_from(["deals", "news"])),
             purpose=draw(
                 st.sampled_from([Purpose.MARKETING] * 5 + [Purpose.REQUESTED, Purpose.TRANSACTIONAL])
             ),
@@ -149,10 +153,11 @@ def months(draw: st.DrawFn) -> Ledger:
     return Ledger(planned, facts(now=BEGIN, hours=HOURS, caps=draw(CAPS), sent=others))
 
 
-CAPS = st.just(DEFAULT_CAPS) | st.just(
+CAPS = st.sampled_from([DEFAULT_CAPS, fewer(DEFAULT_CAPS)]) | st.just(
     (
         Cap(name="two texts in three days", most=2, window=3 * DAY, channels=frozenset({SMS})),
         Cap(name="one message a day", most=1, window=DAY),
+        Cap(name="one news in three days", most=1, window=3 * DAY, topics=frozenset({"news"})),
         Cap(name="one campaign in two days", most=1, window=2 * DAY, campaigns_only=True),
         Cap(name="two texts a day by law", most=2, window=DAY, channels=frozenset({SMS}), legal=True),
     )

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from oscar_crosschannel.core.decision import Decision, Drop, Outcome, Send, Wait, decide, trace_from_json
-from oscar_crosschannel.core.facts import Answer, Block, Candidate, ConsentFacts, Facts, Purpose
+from oscar_crosschannel.core.facts import (
+    EMAIL,
+    SMS,
+    Answer,
+    Basis,
+    Block,
+    Candidate,
+    ConsentFacts,
+    Facts,
+    Purpose,
+)
 from oscar_crosschannel.core.policies import DEFAULT_POLICIES, Policy, inside_hours, reachable
 from oscar_crosschannel.core.rulings import Allow, Defer, Deny, Hold, Reason, Ruling
 from oscar_crosschannel.core.timing import Hours
@@ -139,18 +149,56 @@ def test_no_grant_no_marketing(case: Case, answer: Answer | None, lasts: timedel
     decision = decide(candidate, with_points(facts, consents=consents))
     assert not isinstance(decision, Send)
     if isinstance(decision, Wait):
-        assert decision.reason is Reason.AWAITING_OPT_IN
+        held = {each.reason for finding in decision.trace for each in finding.objections}
+        assert Reason.AWAITING_OPT_IN in held
 
 
+@pytest.mark.rule(13)
 @given(cases(), spans(timedelta(days=3)))
 def test_nothing_is_sent_or_planned_for_after_a_grant_ends(case: Case, lasts: timedelta) -> None:
-    candidate, facts = replace(case[0], purpose=Purpose.MARKETING), case[1]
+    # what a guard holds has no time yet: it is judged again when it is let go
+    candidate, facts = replace(case[0], purpose=Purpose.MARKETING), replace(case[1], guarded=frozenset())
     ends = facts.now + lasts
     consents = {candidate.topic: ConsentFacts(answer=Answer.GRANTED, until=ends)}
     decision = decide(candidate, with_points(facts, consents=consents))
     assert isinstance(decision, Drop) or (
         facts.now < ends if isinstance(decision, Send) else decision.until < ends
     )
+
+
+@pytest.mark.rule(1)
+@given(cases(), st.sampled_from(Basis))
+def test_no_text_for_marketing_on_a_consent_that_the_place_does_not_accept(case: Case, basis: Basis) -> None:
+    candidate = replace(case[0], purpose=Purpose.MARKETING, channels=(SMS, EMAIL))
+    grant = {candidate.topic: ConsentFacts(answer=Answer.GRANTED, basis=basis)}
+    accepted = {SMS: frozenset({Basis.EXPRESS_WRITTEN, Basis.EXPRESS})}
+    decision = decide(candidate, with_points(replace(case[1], bases=accepted), consents=grant))
+    if basis not in accepted[SMS]:
+        assert isinstance(decision, Drop) or decision.channel != SMS
+
+
+@pytest.mark.rule(14)
+@given(cases(), st.none() | st.integers(0, 30))
+def test_nothing_for_adults_goes_to_who_has_not_proven_their_age(case: Case, age: int | None) -> None:
+    candidate = replace(case[0], purpose=Purpose.MARKETING, minimum_age=21)
+    grant = {candidate.topic: ConsentFacts(answer=Answer.GRANTED, proven_age=age)}
+    decision = decide(candidate, with_points(case[1], consents=grant))
+    assert isinstance(decision, Drop) or (age is not None and age >= 21)
+
+
+@pytest.mark.rule(50)
+@given(cases())
+def test_no_marketing_goes_out_by_a_channel_that_a_guard_paused_or_in_a_pause_of_the_person(
+    case: Case,
+) -> None:
+    candidate = replace(case[0], purpose=Purpose.MARKETING)
+    guarded = decide(candidate, replace(case[1], guarded=frozenset({EMAIL})))
+    assert not isinstance(guarded, Send) or guarded.channel != EMAIL
+    back = case[1].now + timedelta(days=1)
+    paused = decide(candidate, replace(case[1], paused_until=back))
+    assert not isinstance(paused, Send)
+    if isinstance(paused, Wait) and paused.reason not in (Reason.AWAITING_OPT_IN, Reason.GUARDED):
+        assert paused.until >= back
 
 
 @pytest.mark.rule(26)
@@ -173,7 +221,7 @@ def test_a_wait_ends_at_an_instant_at_which_all_is_open(case: Case) -> None:
     assert facts.now < decision.until <= candidate.expires_at
     finding = next(each for each in decision.trace if each.channel == decision.channel)
     if finding.outcome is Outcome.HELD:
-        assert decision.reason is Reason.AWAITING_OPT_IN
+        assert decision.reason in (Reason.AWAITING_OPT_IN, Reason.GUARDED)
         return
     assert decision.until < candidate.expires_at
     rulings = [policy(candidate, decision.channel, facts, decision.until) for policy in DEFAULT_POLICIES]

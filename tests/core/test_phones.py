@@ -52,6 +52,11 @@ def test_the_test_switch_takes_magic_numbers() -> None:
     [
         ("+12125550123", {"America/New_York"}),
         ("+18505550123", {"America/New_York", "America/Chicago"}),
+        ("+13345550123", {"America/New_York", "America/Chicago"}),
+        (
+            "+18675550123",
+            {"America/Iqaluit", "America/Rankin_Inlet", "America/Whitehorse", "America/Yellowknife"},
+        ),
         ("+19285550123", {"America/Phoenix", "America/Denver"}),
         ("+19075550123", {"America/Anchorage", "America/Adak", "America/Juneau"}),
         ("+33612345678", {"Europe/Paris"}),

@@ -154,6 +154,7 @@ def test_a_plan_that_makes_sense_has_no_faults() -> None:
         ("code", StepTuning(delay=2 * DAY), Fault(Wrong.TOO_LATE, "code", limit=2 * DAY)),
         ("nudge", StepTuning(patience=23 * HOUR), Fault(Wrong.TOO_PATIENT, "nudge", limit=23 * HOUR)),
         ("last", StepTuning(channels=()), Fault(Wrong.NO_CHANNEL, "last")),
+        ("last", StepTuning(only_if="vip", unless="vip"), Fault(Wrong.NEVER, "last")),
     ],
 )
 def test_a_change_that_breaks_the_plan_is_named(key: str, tuning: StepTuning, fault: Fault) -> None:

@@ -12,6 +12,7 @@ from oscar_crosschannel.core.facts import (
     EMAIL,
     SMS,
     Answer,
+    Basis,
     Block,
     Candidate,
     Cap,
@@ -123,6 +124,96 @@ def test_a_request_that_ran_out_denies() -> None:
 )
 def test_other_purposes_need_less(purpose: Purpose, answer: ConsentFacts | None, ruling: object) -> None:
     assert policies.consented(candidate(purpose=purpose), EMAIL, with_consent(answer), NOON) == ruling
+
+
+@pytest.mark.parametrize(
+    ("channel", "by_name", "ruling"),
+    [
+        (SMS, True, Deny(Reason.NO_CONSENT)),
+        (SMS, False, ALLOWED),  # whoever stops everything is on the suppression list
+        (EMAIL, True, ALLOWED),
+    ],
+)
+def test_texts_about_orders_can_be_declined_by_name(channel: str, by_name: bool, ruling: object) -> None:
+    stopped = ConsentFacts(answer=Answer.REVOKED, by_name=by_name)
+    known = facts(points={channel: point(channel, consents={candidate().topic: stopped})})
+    assert policies.consented(candidate(purpose=Purpose.TRANSACTIONAL), channel, known, NOON) == ruling
+
+
+CUSTOMER = ConsentFacts(answer=Answer.GRANTED, basis=Basis.SOFT_OPT_IN)
+WRITTEN_ONLY = frozenset({Basis.EXPRESS_WRITTEN})
+
+
+@pytest.mark.rule(1)
+@pytest.mark.parametrize("basis", Basis)
+def test_marketing_texts_need_a_grant_of_a_kind_that_the_place_accepts(basis: Basis) -> None:
+    grant = ConsentFacts(answer=Answer.GRANTED, basis=basis)
+    points = {SMS: point(SMS, consents={"deals": grant})}
+    ruling = policies.consented(candidate(), SMS, facts(points=points, bases={SMS: WRITTEN_ONLY}), NOON)
+    assert ruling == (ALLOWED if basis is Basis.EXPRESS_WRITTEN else Deny(Reason.WEAK_CONSENT))
+
+
+@pytest.mark.rule(1)
+def test_a_customer_may_be_texted_where_the_law_says_so_and_mailed_anyway() -> None:
+    points = {channel: point(channel, consents={"deals": CUSTOMER}) for channel in (EMAIL, SMS)}
+    strict = facts(points=points, bases={SMS: WRITTEN_ONLY})
+    lenient = facts(points=points, bases={SMS: WRITTEN_ONLY | {Basis.SOFT_OPT_IN}})
+    assert policies.consented(candidate(), SMS, lenient, NOON) == ALLOWED
+    assert policies.consented(candidate(), SMS, strict, NOON) == Deny(Reason.WEAK_CONSENT)
+    assert policies.consented(candidate(), EMAIL, strict, NOON) == ALLOWED
+    asked_for = candidate(purpose=Purpose.REQUESTED)
+    assert policies.consented(asked_for, SMS, strict, NOON) == ALLOWED
+
+
+# old_enough
+
+
+def aged(age: int | None, **changes: Any) -> Facts:
+    return with_consent(ConsentFacts(**{"answer": Answer.GRANTED, "proven_age": age, **changes}))
+
+
+@pytest.mark.rule(14)
+@pytest.mark.parametrize(("age", "allowed"), [(None, False), (20, False), (21, True), (70, True)])
+def test_a_topic_for_adults_goes_to_who_has_proven_their_age(age: int | None, allowed: bool) -> None:
+    ruling = policies.old_enough(candidate(minimum_age=21), EMAIL, aged(age), NOON)
+    assert ruling == (ALLOWED if allowed else Deny(Reason.NO_AGE_PROOF))
+
+
+@pytest.mark.rule(14)
+def test_a_proof_of_age_counts_on_its_own_address_and_topic() -> None:
+    elsewhere = with_consent(ConsentFacts(answer=Answer.GRANTED, proven_age=50), topic="order updates")
+    for purpose in (Purpose.MARKETING, Purpose.REQUESTED):
+        spirits = candidate(minimum_age=21, purpose=purpose)
+        assert policies.old_enough(spirits, EMAIL, elsewhere, NOON) == Deny(Reason.NO_AGE_PROOF)
+        assert policies.old_enough(spirits, SMS, aged(50), NOON) == Deny(Reason.NO_AGE_PROOF)
+
+
+@pytest.mark.rule(14)
+def test_age_is_asked_of_nobody_for_other_topics_receipts_and_requests_yet_to_be_confirmed() -> None:
+    assert policies.old_enough(candidate(), EMAIL, aged(None), NOON) == ALLOWED
+    receipt = candidate(minimum_age=21, purpose=Purpose.TRANSACTIONAL)
+    assert policies.old_enough(receipt, EMAIL, aged(None), NOON) == ALLOWED
+    pending = aged(None, answer=Answer.PENDING)
+    assert policies.old_enough(candidate(minimum_age=21), EMAIL, pending, NOON) == ALLOWED
+
+
+# not_paused, not_guarded
+
+
+def test_who_asked_for_a_rest_hears_no_marketing_until_then_and_all_the_rest() -> None:
+    known = facts(paused_until=NOON + DAY)
+    assert policies.not_paused(candidate(), EMAIL, known, NOON) == Defer(NOON + DAY, Reason.PAUSED)
+    assert policies.not_paused(candidate(), EMAIL, known, NOON + DAY) == ALLOWED
+    assert policies.not_paused(candidate(purpose=Purpose.TRANSACTIONAL), EMAIL, known, NOON) == ALLOWED
+    assert policies.not_paused(candidate(), EMAIL, facts(), NOON) == ALLOWED
+
+
+@pytest.mark.rule(50)
+def test_a_guarded_channel_holds_its_marketing_until_staff_let_it_go() -> None:
+    known = facts(guarded=frozenset({EMAIL}))
+    assert policies.not_guarded(candidate(), EMAIL, known, NOON) == Hold(NOON + 3 * DAY, Reason.GUARDED)
+    assert policies.not_guarded(candidate(), SMS, known, NOON) == ALLOWED
+    assert policies.not_guarded(candidate(purpose=Purpose.TRANSACTIONAL), EMAIL, known, NOON) == ALLOWED
 
 
 # not_suppressed
@@ -311,6 +402,31 @@ def test_a_day_is_twenty_four_hours_over_a_change_of_clocks() -> None:
     assert ruling == Defer(before + timedelta(hours=24), Reason.CAPPED)
 
 
+NEWS_WEEKLY = Cap(name="news once a week", most=1, window=7 * DAY, topics=frozenset({"news"}))
+
+
+@pytest.mark.rule(37)
+def test_a_cap_of_a_topic_counts_that_topic_on_every_channel() -> None:
+    news = sent(NOON - DAY, SMS, topic="news")
+    assert capped(news, caps=(NEWS_WEEKLY,), topic="news") == Defer(NOON + 6 * DAY, Reason.CAPPED)
+    assert capped(news, caps=(NEWS_WEEKLY,), topic="deals") == ALLOWED
+    assert capped(sent(NOON - DAY, SMS, topic="deals"), caps=(NEWS_WEEKLY,), topic="news") == ALLOWED
+
+
+def test_who_wants_fewer_messages_gets_half_and_the_law_stays_as_it_is() -> None:
+    halved = {cap.key: (cap.most, cap.window) for cap in policies.fewer(DEFAULT_CAPS)}
+    assert halved == {
+        "emails-a-week": (2, 7 * DAY),
+        "campaign-emails-a-week": (1, 7 * DAY),
+        "pause-between-emails": (1, timedelta(hours=32)),
+        "texts-a-month": (2, 30 * DAY),
+        "texts-a-day": (1, 2 * DAY),
+        "messages-a-week": (2, 7 * DAY),
+        "pause-between-subjects": (1, 8 * HOUR),
+        "texts-a-day-by-law": (3, DAY),
+    }
+
+
 # slot_free
 
 
@@ -368,6 +484,12 @@ def test_slots_are_kept_for_several() -> None:
     assert slot(facts(caps=cap, reserved=both), at=after_the_first) == Defer(
         NOON + 20 * HOUR, Reason.SLOT_RESERVED
     )
+
+
+def test_the_slot_of_a_topic_is_kept_from_its_own_topic_only() -> None:
+    news = facts(caps=(NEWS_WEEKLY,), reserved=(reserved(NOON + 10 * HOUR, topic="news"),))
+    assert slot(news, candidate(topic="news")) == Defer(NOON + 10 * HOUR, Reason.SLOT_RESERVED)
+    assert slot(news, candidate(topic="deals")) == ALLOWED
 
 
 def test_a_more_important_message_that_is_already_due_has_its_turn_first() -> None:

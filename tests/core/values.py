@@ -19,7 +19,9 @@ from oscar_crosschannel.core.facts import (
     Reserved,
     Sent,
 )
-from oscar_crosschannel.core.timing import LawBook
+from oscar_crosschannel.core.lawbook import LawBook
+from oscar_crosschannel.core.timing import Hours
+from oscar_crosschannel.core.whereabouts import Phone, locate
 
 #: A Wednesday, noon in New York.
 NOON = datetime(2026, 6, 10, 16, tzinfo=UTC)
@@ -29,8 +31,15 @@ DAY = timedelta(days=1)
 GRANTED = ConsentFacts(answer=Answer.GRANTED)
 REVOKED = ConsentFacts(answer=Answer.REVOKED)
 
-SHIPPED_HOURS = json.loads((files("oscar_crosschannel") / "data" / "sms_hours.json").read_text("utf-8"))
-BOOK = LawBook(SHIPPED_HOURS)
+SHIPPED = json.loads((files("oscar_crosschannel") / "data" / "texting_rules.json").read_text("utf-8"))
+BOOK = LawBook(SHIPPED)
+
+
+def texting_hours(**known: Any) -> Hours:
+    """When marketing may be texted by the shipped rules, from what `locate` is told; `phone` as E.164."""
+    if "phone" in known:
+        known["phone"] = Phone.of(known["phone"])
+    return BOOK.terms(locate(**known)).hours
 
 
 def utc(*parts: int) -> datetime:

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 from oscar_crosschannel.testing.sms_counterpart import SmsCounterpart
 from sandbox.demo import world
 from sandbox.demo.mailbox import Mailbox
-from tests.stores import project as kit
-from tests.stores.project import Store
+from tests.stores.project import Store, open_store
 from tests.stores.story import Pages, Results, World, play
 
 from .guide import ROOT, Guide
@@ -55,10 +53,10 @@ class Surroundings:
         """The shop as a running process."""
         shop.append("settings.py", SURROUNDINGS.format(port=self.mailbox.port, phones=self.phones.base_url))
         shop.pip("time-machine")  # the story takes ten days
-        with (
-            mock.patch.object(kit, "ROOT", _kit_alone(self.folder)),
-            kit.open_store("shop.settings", self.environment, shop.folder, python=str(shop.python)) as store,
-        ):
+        alone = _kit_alone(self.folder)
+        with open_store(
+            "shop.settings", self.environment, shop.folder, python=str(shop.python), kit=alone
+        ) as store:
             yield store
 
     def play(self, store: Store) -> Results:

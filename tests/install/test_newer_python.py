@@ -23,11 +23,11 @@ from .opening import surroundings
 
 DJANGO = "Django>=6.0,<6.1"
 VERSIONS = "import sys, django; print(sys.version_info >= (3, 12), django.VERSION >= (6, 0))"
-#: What meets Django and Oscar. Left out are what is pure Python, what takes long, and what measures time.
+#: Where Django and Oscar call us, or we use more of them than queries; the rest would take minutes.
 SLICE = [
-    *(f"tests/{room}" for room in ("admin", "blueprints", "checks", "oscar", "services", "web")),
+    *(f"tests/{room}" for room in ("admin", "blueprints", "checks", "oscar", "web")),
     *(f"tests/channels/test_email{part}.py" for part in ("", "_backends", "_outcomes")),
-    *("-m", "not slow", "--hypothesis-profile", "fast", "--ignore", "tests/services/test_pacing.py"),
+    *("-m", "not slow", "--hypothesis-profile", "fast"),
 ]
 
 pytestmark = [pytest.mark.slow, pytest.mark.sqlite, pytest.mark.timeout(1800)]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from oscar.apps.payment.exceptions import PaymentError
 from oscar.core.loading import get_model
 
-from oscar_crosschannel.models import ConsentEvent, ConsentText, InboxEvent
+from oscar_crosschannel.models import ConsentEvent, ConsentTemplate, ConsentText, InboxEvent, Topic
 from oscar_crosschannel.services import consents, contacts
 
 from .conftest import Shopper, make_user, page
@@ -47,7 +47,7 @@ def at_preview(shopper: Shopper, product: Any) -> BeautifulSoup:
 
 
 def boxes(html: BeautifulSoup) -> list[str]:
-    return [str(box["name"]) for box in html.select("fieldset.crosschannel-consent input[type=checkbox]")]
+    return [str(box["name"]) for box in html.select("fieldset.crosschannel-consent > .form-check input")]
 
 
 @pytest.mark.rule(3)
@@ -152,6 +152,85 @@ def test_a_form_that_comes_back_keeps_what_was_ticked_and_typed(shopper: Shopper
     assert isinstance(phone, Tag)
     assert phone["value"] == "+1 206 555 0123"
     assert not answers()
+
+
+def test_topics_and_the_preferred_channel_can_be_chosen_below_the_boxes(shopper: Shopper) -> None:
+    html = page(shopper.client.get(reverse("customer:register")))
+    below = html.select_one("#register_form details:not([open])")
+    assert isinstance(below, Tag)
+    assert [str(box["value"]) for box in below.select("[name=cc_topic]")] == [
+        "weekly_deals",
+        "basket_reminders",
+    ]
+    assert [str(choice["value"]) for choice in below.select("[name=cc_primary]")] == ["email", "sms"]
+    assert not below.select("[checked]")
+    for control in below.select("input"):
+        assert below.select_one(f"label[for={control['id']}]")
+    shopper.register("new@example.com", **BOTH, cc_topic="weekly_deals", cc_primary="sms")
+    assert {tuple(answer["topics"]) for answer in answers()} == {("weekly_deals",)}
+    assert {answer["channel"]: answer["is_primary"] for answer in answers()} == {"email": False, "sms": True}
+
+
+def test_what_was_chosen_comes_back_with_a_form_that_has_an_error(shopper: Shopper) -> None:
+    html = page(shopper.register("not an address", cc_topic="weekly_deals", cc_primary="email"))
+    chosen = html.select("details [checked]")
+    assert [str(field["value"]) for field in chosen] == ["weekly_deals", "email"]
+
+
+def test_choices_of_the_order_form_belong_to_it(shopper: Shopper, product: Any) -> None:
+    shopper.client.force_login(make_user("ada@example.com"))
+    html = at_preview(shopper, product)
+    assert {str(field["form"]) for field in html.select("details input")} == {"place_order_form"}
+    shopper.place_order(**BOTH, cc_topic="weekly_deals")
+    assert {tuple(answer["topics"]) for answer in answers()} == {("weekly_deals",)}
+
+
+def test_where_one_topic_is_named_there_is_nothing_to_choose(shopper: Shopper) -> None:
+    for kind in ("email", "sms"):
+        ConsentTemplate.objects.create(
+            kind=kind,
+            language="en",
+            words="{brand}: {topics}",
+            topics=["weekly_deals"],
+            made_at=timezone.now(),
+            made_by="meg",
+        )
+    html = page(shopper.client.get(reverse("customer:register")))
+    assert not html.select("[name=cc_topic]")
+    label = html.select_one("label[for=id_cc_sms]")
+    assert isinstance(label, Tag)
+    assert label.get_text() == "Quillbrook: Weekly deals"
+
+
+@pytest.mark.rule(14)
+def test_a_date_of_birth_is_asked_for_only_where_a_topic_needs_it(shopper: Shopper) -> None:
+    url = reverse("customer:register")
+    assert not page(shopper.client.get(url)).select("[name=cc_born]")
+    Topic.objects.filter(key="weekly_deals").update(minimum_age=21)
+    html = page(shopper.client.get(url))
+    field = html.select_one("[name=cc_born]")
+    assert isinstance(field, Tag)
+    assert html.find(id=field["aria-describedby"])
+    shopper.register("new@example.com", **BOTH, cc_born="1990-05-17")
+    (ages,) = {answer["proven_age"] for answer in answers()}
+    assert ages >= 36
+    assert "1990" not in str(answers())
+
+
+def test_the_words_are_those_of_the_country_that_is_delivered_to(shopper: Shopper, product: Any) -> None:
+    ConsentTemplate.objects.create(
+        kind="sms",
+        country="US",
+        language="en",
+        words="In the States: {topics}",
+        topics=["weekly_deals"],
+        made_at=timezone.now(),
+        made_by="meg",
+    )
+    shopper.client.force_login(make_user("ada@example.com"))
+    label = at_preview(shopper, product).select_one("label[for=id_cc_sms]")
+    assert isinstance(label, Tag)
+    assert label.get_text() == "In the States: Weekly deals"
 
 
 def test_a_registration_tells_its_answers(shopper: Shopper) -> None:

@@ -12,8 +12,8 @@ from django.urls import reverse
 from oscar.core.loading import get_model
 
 from oscar_crosschannel.models import InboxEvent
-from oscar_crosschannel.oscar import forms, identity, vouchers
-from oscar_crosschannel.services import consents, inbox, recall
+from oscar_crosschannel.oscar import forms, identity, order_texts, vouchers
+from oscar_crosschannel.services import consents, inbox, recall, wordings
 
 from .conftest import Shopper
 
@@ -50,9 +50,10 @@ INNER_PARTS = [
     (forms, "stash"),
     (forms, "take_stashed"),
     (forms, "remember_asked"),
-    (forms, "open_boxes"),
-    (consents, "wording"),
-    (consents, "has_decided"),
+    (forms, "open_question"),
+    (wordings, "read"),
+    (order_texts, "offer"),
+    (consents, "has_answered"),
 ]
 ids = [f"{module.__name__.rpartition('.')[2]}.{name}" for module, name in INNER_PARTS]
 
@@ -71,6 +72,7 @@ def test_a_guest_buys(broken: str, shopper: Shopper, product: Any) -> None:
     shopper.choose_shipping()
     assert shopper.preview().status_code == 200
     assert shopper.place_order(**TICKED).url == reverse("checkout:thank-you")
+    assert shopper.client.get(reverse("checkout:thank-you")).status_code == 200
     assert Order.objects.count() == 1
     assert Basket.objects.get().status == "Submitted"
     assert shopper.client.get(reverse("checkout:thank-you")).status_code == 200

@@ -115,12 +115,30 @@ def at_preview(shopper: Shopper, product: Any, *, guest: bool = False) -> None:
     shopper.choose_shipping()
 
 
-def test_the_preview_of_a_guest_costs_nothing(settings: Any, product: Any) -> None:
+def test_the_preview_of_a_guest_costs_one(settings: Any, product: Any) -> None:
     def preview(shopper: Shopper) -> Work:
         at_preview(shopper, product, guest=True)
         return shopper.preview
 
+    assert extra(settings, preview) == 1
+
+
+def test_the_preview_of_a_guest_who_was_asked_costs_nothing(settings: Any, product: Any) -> None:
+    def preview(shopper: Shopper) -> Work:
+        shopper.add(product)
+        shopper.enter_checkout("guest@example.com")
+        shopper.give_address()
+        shopper.choose_shipping()
+        return shopper.preview
+
     assert extra(settings, preview) == 0
+
+
+def test_the_page_of_registration_costs_one(settings: Any) -> None:
+    def look(shopper: Shopper) -> Work:
+        return lambda: shopper.client.get(reverse("customer:register"))
+
+    assert extra(settings, look) == 1
 
 
 def test_the_preview_of_an_account_costs_one(settings: Any, product: Any) -> None:

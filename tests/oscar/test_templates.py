@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import oscar
 import pytest
 from django.template import engines
 from django.template.loader import get_template
+from django.test import Client
+from django.urls import reverse
+
+from .conftest import make_user, page
 
 #: Oscar's files whose block we had to copy, and the digest of what we copied.
 COPIED = {
@@ -29,7 +34,9 @@ def test_oscars_template_is_still_the_one_that_was_copied(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [*COPIED, "oscar/checkout/preview.html"])
+@pytest.mark.parametrize(
+    "name", [*COPIED, "oscar/checkout/preview.html", "oscar/customer/baseaccountpage.html"]
+)
 def test_our_template_is_found_before_oscars(name: str) -> None:
     assert "oscar_crosschannel" in str(get_template(name).origin)  # type: ignore[attr-defined]
 
@@ -37,3 +44,20 @@ def test_our_template_is_found_before_oscars(name: str) -> None:
 def test_a_store_may_put_the_tag_into_its_own_template() -> None:
     template = engines["django"].from_string("{% load crosschannel_tags %}{% crosschannel_consent %}")
     assert template.render({}).strip() == ""  # without a request there is nobody to ask
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_account_has_our_page_unless_the_store_puts_it_there_itself(
+    is_on: bool, client: Client, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_TEMPLATE_INJECTION = is_on
+    client.force_login(make_user("ada@example.com"))
+    tabs = page(client.get(reverse("customer:profile-view"))).select(".nav-link[href='/cc/preferences/']")
+    assert len(tabs) == is_on
+
+
+def test_a_store_without_our_addresses_gets_no_tab(settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.browser.stock_urls"
+    template = engines["django"].from_string("{% load crosschannel_tags %}{% crosschannel_account_tab %}")
+    assert template.render({}).strip() == ""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 from oscar.core.loading import get_model
 from oscar.test import factories
 
@@ -91,6 +91,15 @@ def test_what_was_sent_before_the_order_is_not_sent_again(order: Any) -> None:
     email, text = the_run().messages.order_by("id")
     assert (email.step_key, email.state) == ("nudge", State.SENT)
     assert (text.step_key, text.due_at) == ("code", declined_at + DAY)
+
+
+def test_who_changes_an_orders_status_does_not_change_the_buyers_language(order: Any) -> None:
+    """Staff in a dashboard in German; a payment provider whose request speaks the shop's own language."""
+    with translation.override("de"):
+        decline(order)
+        order.set_status(PAID)
+        worked_off()
+    assert the_run().contact.language == "en"
 
 
 def test_a_basket_whose_order_came_to_nothing_can_be_brought_back(order: Any) -> None:

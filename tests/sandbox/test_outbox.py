@@ -210,6 +210,19 @@ def test_starting_over_leaves_nothing_but_the_stocked_shop(visitor: Visitor) -> 
     assert "Email to Alice" in " ".join(visitor.leap("hour", ALICE)), "the next story begins"
 
 
+def test_a_file_that_grew_again_to_its_old_size_holds_other_mails(tmp_path: Path, settings: Any) -> None:
+    settings.EMAIL_FILE_PATH = tmp_path
+    subjects = []
+    for subject in ("Tea", "Cup"):
+        (tmp_path / "day.log").write_text(
+            f"To: ada@example.com\nSubject: {subject}\n\nHello\n", encoding="utf-8"
+        )
+        subjects += [mail.subject for mail in mails.everything()]
+        mails.forget()
+    assert subjects == ["Tea", "Cup"]
+    assert mails.everything() == []
+
+
 # What it refuses
 
 

@@ -60,13 +60,14 @@ def tick(
     address: str,
     *,
     signed_in: bool = False,
+    owns: str = "",
     at: datetime = NOON,
     now: datetime | None = None,
     **changes: Any,
 ) -> None:
     """Somebody ticks a consent box (or, with given=False, leaves it empty)."""
     consents.take_answer(
-        contact, answer(channel, address, **changes), signed_in=signed_in, at=at, now=now or at
+        contact, answer(channel, address, **changes), signed_in=signed_in, owns=owns, at=at, now=now or at
     )
 
 

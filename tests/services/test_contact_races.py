@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, transaction
 
 from oscar_crosschannel.core.events import Event
-from oscar_crosschannel.models import Contact, InboxEvent
+from oscar_crosschannel.models import ConsentEvent, Contact, InboxEvent
 from oscar_crosschannel.services import consents, contacts, evidence, inbox, intake, replies, setup
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import NOON
@@ -108,3 +108,21 @@ def test_an_order_and_a_stop_from_one_number_never_deadlock() -> None:
             runners.together(stop, fold, jitter=0.012)
     assert not refused
     assert not InboxEvent.objects.exclude(error="").exists()
+
+
+@pytest.mark.rule(12)
+def test_a_number_that_joins_three_times_at_once_is_one_contact_with_one_yes() -> None:
+    setup.install()
+    with race(3) as runners:
+        for number in range(ROUNDS):
+            phone = f"+1206555{100 + number:04}"
+            runners.together(
+                *[
+                    lambda phone=phone, sid=f"SM{number}-{times}": replies.take_inbound(
+                        sid=sid, phone=phone, to="", body="JOIN", now=NOON
+                    )
+                    for times in range(3)
+                ]
+            )
+    assert Contact.objects.count() == ROUNDS
+    assert ConsentEvent.objects.count() == ROUNDS * len(TOPICS)

@@ -251,7 +251,12 @@ def test_an_examples_links_and_codes_lead_nowhere(client: Any) -> None:
     code = found.plan.step("code")
     assert code is not None
     context = copies.example(found, code, "sms", now=NOON)
-    links = {tokens.CLICK: context["links"]["basket"], tokens.UNSUBSCRIBE: context["unsubscribe_url"]}
+    links = {
+        tokens.CLICK: context["links"]["basket"],
+        tokens.UNSUBSCRIBE: context["unsubscribe_url"],
+        tokens.PREFERENCES: context["preferences_url"],
+        tokens.WHY: context["why_url"],
+    }
     for purpose, url in links.items():
         path = url.removeprefix("https://shop.example")
         assert client.get(path).status_code == 404

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.template import TemplateSyntaxError
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
 
-from oscar_crosschannel.services.copy_language import flaws, plain, render
+from oscar_crosschannel.services.copy_language import FILTERS, LONGEST, TooMuch, flaws, plain, render
 
 EXAMPLE: Mapping[str, Any] = {
     "name": "Ada",
@@ -59,6 +59,10 @@ class Spy:
         ("{% with code=voucher.code %}{{ code|lower }}{% endwith %}", "tea1"),
         ("{{ voucher.valid_until|date:'j F' }}{% comment %} not said {% endcomment %}", "13 March"),
         ("{{ items.0.title|upper|truncatechars:2 }}", "T…"),
+        ("{% with words='a b' %}{{ words|title|slice:':1' }}{% endwith %}", "A"),
+        ("{{ count|add:1 }}{{ name|add:'!' }}{{ name|join:'-' }}", "3Ada!Ada"),
+        ("{% for one in items reversed %}{{ one.price }}{% endfor %}", "$8.50"),
+        ("{% for field in voucher %}{{ field }} {% endfor %}", "code valid_until "),
     ],
 )
 def test_words_say_what_they_are_given(words: str, reads: str) -> None:
@@ -88,10 +92,122 @@ def test_no_other_tag_is_known(tag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["safe", "safeseq", "center", "ljust", "pprint", "json_script", "wordwrap", "random"]
+    "name",
+    ["safe", "safeseq", "center", "ljust", "pprint", "json_script", "wordwrap", "random", "unordered_list"],
 )
-def test_no_filter_turns_off_escaping_or_runs_long(name: str) -> None:
+def test_no_filter_turns_off_escaping_or_tells_what_the_server_knows(name: str) -> None:
     assert told(f"{{{{ name|{name} }}}}") == [(1, f"There is no filter “{name}”.")]
+
+
+#: Values as bad as they can be. Python refuses to write down a number any longer than this one.
+ODD: Mapping[str, Any] = {
+    "text": "a\n\n&<ß' " * (LONGEST // 9),
+    "format": "r" * LONGEST,
+    "empty": "",
+    "number": -(10**4200),
+    "fraction": Decimal("NaN"),
+    "list": ({"a": "x" * LONGEST}, None, "x"),
+    "map": {"a": 1},
+    "nothing": None,
+    "day": datetime(2026, 3, 13, tzinfo=UTC),
+    "span": timedelta(days=10**8),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_no_filter_raises_or_makes_more_than_a_part_of_copy_may_have(name: str) -> None:
+    shapes = [f"{{{{ x|{name}|length }}}}", f"{{{{ x|{name}:y|length }}}}"]
+    readable = [shape for shape in shapes if not flaws(shape, {"x": "", "y": ""})]
+    assert readable
+    for words in readable:
+        for value in ODD.values():
+            for given in (*map(ODD.get, ("text", "format", "number", "list", "nothing")), 1, "1"):
+                try:
+                    length = render(words, {"x": value, "y": given}, html=True)
+                except TooMuch:
+                    continue
+                assert int(length) <= LONGEST
+
+
+def nested(begin: str, end: str, times: int, inside: str) -> str:
+    return begin * times + inside + end * times
+
+
+LOOP, END = "{% for x in many %}", "{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "{{ many|join:huge }}",
+        nested("{% with a=a|add:a %}", "{% endwith %}", 19, "{{ a }}"),
+        "{{ day|date:long }}",
+        nested(LOOP, END, 2, "{{ a }}"),
+        nested(LOOP, END, 2, "and again" * 99),
+        nested(LOOP, END, 2, "{% if a|upper == 'b' %}{% endif %}"),
+        nested(LOOP, END, 2, "{% for y in many %}{% endfor %}"),
+        "{{ long|escape" + "|upper|lower" * 5000 + " }}",
+        "{{ ampersands|escape }}",
+        "{{ many }}" * 9000,
+        "{% if long|upper == 'b' %}{% endif %}" * 30,
+        "{{ long|truncatechars:1 }}" * 30,
+    ],
+)
+def test_words_that_would_grow_or_run_without_end_are_stopped(words: str) -> None:
+    context = {
+        "a": "a" * 9999,
+        "long": "a" * LONGEST,
+        "ampersands": "&" * LONGEST,
+        "huge": "a" * 10**6,
+        "many": list(range(10**5)),
+        "day": ODD["day"],
+    }
+    with pytest.raises(TooMuch, match="too long"):
+        render(words, context, html=True)
+
+
+def test_lists_are_not_put_together_and_letters_are_no_list() -> None:
+    assert said(nested("{% with name=name|join:name %}", "{% endwith %}", 4, "{{ name }}")) == "Ada"
+    assert said(nested("{% with items=items|add:items %}", "{% endwith %}", 19, "{{ items|length }}")) == "1"
+
+
+@pytest.mark.parametrize(
+    ("over", "name"), [("'ab'", "'ab'"), ("name", "name"), ("5", "5"), ("count", "count"), ("long", "long")]
+)
+def test_a_loop_goes_over_a_list_and_nothing_else(over: str, name: str) -> None:
+    words = "{% with long='abc' %}{% for x in " + over + " %}{{ x }}{% empty %}-{% endfor %}{% endwith %}"
+    assert told(words) == [(1, f"“{name}” is no list, so there is nothing to go over.")]
+    assert said(words) == "-"
+    assert said("{% for x in name|upper %}{{ x }}{% endfor %}") == ""
+
+
+def test_nothing_is_called_because_text_can_be_told_to_grow() -> None:
+    assert said("{{ name.upper }}{{ name.encode.hex.encode.hex }}{{ items.count }}{{ voucher.keys }}") == ""
+    assert told("{{ anything.encode.hex }}", None) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "flaw"),
+    [
+        (nested("{% if name %}\n", "{% endif %}", 600, ""), (21, "Tags go at most 20 deep.")),
+        (nested("{% with a=name %}", "{% endwith %}", 21, ""), (1, "Tags go at most 20 deep.")),
+        ("{% if " + "not " * 600 + "name %}{% endif %}", (1, "A condition has at most 50 words.")),
+        (
+            "\n{% if name %}{% elif name" + " and name" * 600 + " %}{% endif %}",
+            (2, "A condition has at most 50 words."),
+        ),
+        ("{{ items." + "9" * 5000 + " }}", (1, "There is no variable “items." + "9" * 5000 + "”.")),
+    ],
+)
+def test_words_that_go_deeper_than_python_are_told_apart(words: str, flaw: tuple[int, str]) -> None:
+    assert told(words) == [flaw]
+
+
+def test_as_deep_as_words_may_go_they_can_be_said() -> None:
+    inside = "{% if name" + " and name" * 24 + " %}deep{% endif %}"
+    words = nested("{% if name %}", "{% endif %}", 19, inside)
+    assert told(words) == []
+    assert said(words) == "deep"
 
 
 def test_an_object_is_no_more_than_its_name() -> None:
@@ -132,6 +248,7 @@ def test_nothing_stays_marked_as_safe() -> None:
         ("a{% endif %}", (1, "“{% endif %}” has nothing to end: its beginning is missing.")),
         ("a\n{{ name | }}", (2, "“{{ name | }}” cannot be read.")),
         ("{{ }}", (1, "“{{  }}” cannot be read.")),
+        ("a\n{% %}", (2, "“{%  %}” cannot be used in copy; what can be: comment, for, if, with.")),
         ("a\nb {{ name } c", (2, "“{{” is opened and never closed.")),
         ("a\n\n{% if name }", (3, "“{%” is opened and never closed.")),
         ("{% for a b %}{% endfor %}", (1, "“{% for a b %}” cannot be read.")),
@@ -165,6 +282,31 @@ def test_without_an_example_every_name_may_be_right() -> None:
 def test_what_an_example_cannot_tell_is_not_judged() -> None:
     example = {"things": [], "maybe": None}
     assert told("{% for x in things %}{{ x.y }}{% endfor %}{{ maybe.z }}", example) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "{% if not name %}{{ name|cut:1 }}{% endif %}",
+        "{% if not name %}{{ name|join:1 }}{{ name|add:name }}{{ name|date:1 }}{{ name|default:gone }}{% endif %}",
+        "{% for a, b in items %}{{ a }}{% endfor %}",
+        "{% if name|length > name and name in count %}{% endif %}",
+        "{{ name.0.title }}{{ forloop.counter }}{{ items.7.title }}",
+        "{{ items|first|upper }}{{ items|last|slice:name }}{{ count|truncatechars:name }}",
+    ],
+)
+@pytest.mark.parametrize("name", ["", None, "Ada", 7, {"a": 1}, ["a"]])
+def test_what_was_read_once_can_be_said_of_anybody(words: str, name: Any) -> None:
+    assert isinstance(said(words, name=name), str)
+
+
+def test_loops_take_apart_what_has_as_many_parts() -> None:
+    pairs = [("a", 1), "no", ("b", 2), (1, 2, 3)]
+    assert said("{% for word, number in pairs %}{{ word }}{{ number }}{% endfor %}", pairs=pairs) == "a1b2"
+
+
+def test_tags_in_a_comment_do_not_count() -> None:
+    assert told("{% comment %}" + "{% if %}" * 30 + "{% endcomment %}Hi") == []
 
 
 def test_css_with_braces_is_no_broken_variable() -> None:

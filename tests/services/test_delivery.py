@@ -5,17 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from oscar_crosschannel.channels.base import Found
+from oscar_crosschannel.channels.sms_backends import codes
 from oscar_crosschannel.core.events import Event
 from oscar_crosschannel.core.lifecycle import State, Status
-from oscar_crosschannel.core.outbound import Receipt, UnknownOutcome
+from oscar_crosschannel.core.outbound import Receipt, Refused, UnknownOutcome
 from oscar_crosschannel.core.plan import Blueprint
 from oscar_crosschannel.models import (
     Attempt,
     ChannelRest,
+    ConsentEvent,
     Contact,
     DeliveryEvent,
     InboxEvent,
@@ -166,18 +169,55 @@ def test_marketing_does_not_fall_back(accepted: Wires, email: Letters) -> None:
     assert email.calls == []
 
 
-def test_a_block_at_the_carrier_counts_the_second_time(accepted: Wires) -> None:
+@pytest.mark.rule(27)
+@pytest.mark.parametrize(("code", "times"), [("30004", 2), ("30005", 2), ("30006", 1)])
+def test_a_number_that_cannot_be_served_is_given_up(code: str, times: int, accepted: Wires) -> None:
     _, attempt = sent(Text)
-    callback(attempt, "undelivered", code="30004")
-    work()
+    for number in range(1, times + 1):
+        assert not Suppression.objects.exists()
+        if number > 1:
+            Attempt.objects.create(
+                message=attempt.message, uuid=uuid4(), channel="sms", number=number, status=Status.QUEUED,
+                provider_id=f"SM{number}", started_at=AFTERNOON, status_at=AFTERNOON,
+            )  # fmt: skip
+        found = Attempt.objects.get(provider_id=f"SM{number}")
+        callback(found, "undelivered", code=code, sid=f"SM{number}")
+        work(number)
+    block = Suppression.objects.get()
+    assert (block.cause, block.scope, block.note) == ("invalid", "everything", code)
+
+
+@pytest.mark.rule(27)
+def test_a_delivery_between_makes_failures_count_anew(accepted: Wires) -> None:
+    _, attempt = sent(Text)
+    for number, (status, code) in enumerate(
+        [("undelivered", "30004"), ("delivered", ""), ("undelivered", "30004")], start=1
+    ):
+        if number > 1:
+            at = AFTERNOON + timedelta(minutes=number)
+            Attempt.objects.create(
+                message=attempt.message, uuid=uuid4(), channel="sms", number=number, status=Status.QUEUED,
+                provider_id=f"SM{number}", started_at=at, status_at=at,
+            )  # fmt: skip
+        callback(Attempt.objects.get(provider_id=f"SM{number}"), status, code=code, sid=f"SM{number}")
+        work(number)
     assert not Suppression.objects.exists()
-    Attempt.objects.create(
-        message=attempt.message, uuid="12345678123456781234567812345678", channel="sms", number=2,
-        provider_id="SM2", started_at=AFTERNOON, status_at=AFTERNOON, status=Status.QUEUED,
-    )  # fmt: skip
-    callback(Attempt.objects.get(provider_id="SM2"), "undelivered", code="30004", sid="SM2")
-    work(2)
-    assert Suppression.objects.filter(channel="sms", lifted_at=None).exists()
+
+
+@pytest.mark.rule(26, 27)
+@pytest.mark.parametrize(
+    ("code", "cause", "events"),
+    [("21610", "carrier_block", 1), ("21614", "invalid", 0), ("21635", "invalid", 0)],
+)
+def test_what_the_provider_refuses_at_once_is_suppressed_at_once(
+    code: str, cause: str, events: int, sms: Wires
+) -> None:
+    sms.fail(Refused("refused", code=code, effect=codes.code_of(code).effect))
+    sent(Text)
+    block = Suppression.objects.get()
+    assert (block.channel, block.cause, block.scope) == ("sms", cause, "everything")
+    said = ConsentEvent.objects.filter(action="revoke", source="provider", provider_id=code)
+    assert said.count() == events
 
 
 @pytest.mark.rule(56)

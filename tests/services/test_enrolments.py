@@ -12,7 +12,7 @@ from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Contact, Enrolment, Flow, Message
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import enrolments, judging
+from oscar_crosschannel.services import enrolments, judging, limits
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
 from oscar_crosschannel.services.plans import PlannedFlow, load_plans
@@ -88,7 +88,7 @@ def test_activity_moves_the_clock_of_the_open_run_and_its_subject(person: Contac
 def test_activity_takes_a_claimed_message_back(person: Contact) -> None:
     enter(person, AFTERNOON)
     due = AFTERNOON + HOUR
-    batch = judging.judge(Lane.FLOW, load_plans(), now=due, closed={})
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=due, closed={})
     enter(person, due)
     assert hand_over(batch.claims, batch.token, now=due).handed == []
     message = Message.objects.get()

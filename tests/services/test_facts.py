@@ -10,11 +10,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from oscar_crosschannel.core.facts import Answer, Block, Facts
+from oscar_crosschannel.core.facts import Answer, Basis, Block, Facts
 from oscar_crosschannel.core.lifecycle import State
-from oscar_crosschannel.core.policies import DEFAULT_CAPS
-from oscar_crosschannel.models import Consent, Contact, ContactPoint, Message, Suppression
-from oscar_crosschannel.services import facts
+from oscar_crosschannel.core.policies import DEFAULT_CAPS, fewer
+from oscar_crosschannel.models import Consent, Contact, ContactPoint, Guard, Message, Suppression
+from oscar_crosschannel.services import facts, limits
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import LONG_AGO, NOON, make_contacts, owe
 from tests.services.stage import Letter, Notice
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 
 def gather(people: Collection[Contact]) -> dict[int, Facts]:
-    return facts.gather(people, load_plans(), now=NOON, closed={})
+    return facts.gather(people, load_plans(), limits.load(), now=NOON, closed={})
 
 
 def sent(person: Contact, at: datetime, **changes: Any) -> Message:
@@ -48,13 +48,13 @@ def person() -> Contact:
 
 
 def test_five_statements_for_one_and_for_many() -> None:
-    plans = load_plans()
+    plans, loaded = load_plans(), limits.load()
     counts = []
     for people in (make_contacts(1), make_contacts(60)):
         for each in people:
             sent(each, NOON - HOUR)
         with CaptureQueriesContext(connection) as queries:
-            facts.gather(people, plans, now=NOON, closed={})
+            facts.gather(people, plans, loaded, now=NOON, closed={})
         counts.append(len(queries))
     assert counts == [5, 5]
 
@@ -64,7 +64,7 @@ def test_a_point_in_use_comes_with_its_consents(person: Contact) -> None:
     assert set(known.points) == {"email", "sms"}
     assert known.points["email"].consents["basket_reminders"].answer is Answer.GRANTED
     assert known.hours["sms"].zones == ("America/New_York",)
-    assert known.caps == DEFAULT_CAPS
+    assert known.caps == DEFAULT_CAPS  # New York has none of its own
 
 
 def test_what_was_sent_within_the_longest_window_counts(person: Contact) -> None:
@@ -96,6 +96,56 @@ def test_what_is_due_soon_reserves_its_slot(person: Contact) -> None:
     soon, far = owe(person, Letter, "soon", due=NOON + HOUR), owe(person, Letter, "far", due=NOON + 30 * HOUR)
     Message.objects.bulk_create([soon, far, owe(person, Notice, "order", due=NOON + HOUR)])
     assert [each.intent for each in gather([person])[person.pk].reserved] == ["soon"]
+
+
+@pytest.mark.rule(1, 14)
+def test_a_consent_comes_with_its_kind_and_its_proof_of_age(person: Contact) -> None:
+    Consent.objects.filter(point__channel="sms").update(basis="soft_opt_in", proven_age=34)
+    Consent.objects.filter(point__channel="email").update(basis="")
+    points = gather([person])[person.pk].points
+    by_text = points["sms"].consents["basket_reminders"]
+    assert (by_text.basis, by_text.proven_age) == (Basis.SOFT_OPT_IN, 34)
+    assert points["email"].consents["basket_reminders"].basis is Basis.NONE
+
+
+@pytest.mark.rule(1)
+def test_the_place_of_a_number_says_which_consent_it_accepts(person: Contact) -> None:
+    assert gather([person])[person.pk].bases == {"sms": {Basis.EXPRESS_WRITTEN}}
+
+
+@pytest.mark.rule(37)
+def test_the_cap_of_a_state_binds_those_who_live_there(person: Contact) -> None:
+    person.country, person.region = "US", "Florida"
+    (other,) = make_contacts(1)
+    known = gather([person, other])
+    assert [cap.key for cap in known[person.pk].caps if cap not in DEFAULT_CAPS] == ["law-US-FL"]
+    assert known[other.pk].caps == DEFAULT_CAPS
+
+
+def test_what_a_person_wants_of_marketing_is_known(person: Contact) -> None:
+    person.paused_until, person.fewer = NOON + HOUR, True
+    known = gather([person])[person.pk]
+    assert (known.paused_until, known.caps) == (NOON + HOUR, fewer(DEFAULT_CAPS))
+
+
+def test_a_message_counts_for_its_topic(person: Contact) -> None:
+    sent(person, NOON - HOUR, topic="news")
+    later = owe(person, Letter, "soon", due=NOON + HOUR)
+    later.topic = "deals"
+    later.save()
+    known = gather([person])[person.pk]
+    assert ([each.topic for each in known.sent], [each.topic for each in known.reserved]) == (
+        ["news"],
+        ["deals"],
+    )
+
+
+@pytest.mark.rule(50)
+def test_a_channel_whose_marketing_is_paused_is_known(person: Contact) -> None:
+    Guard.objects.create(
+        channel="email", measure="complaints", level="paused", bad=3, sent=900, since=NOON - HOUR
+    )
+    assert gather([person])[person.pk].guarded == {"email"}
 
 
 def test_a_projects_caps_replace_the_default_ones(person: Contact, settings: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,20 +11,25 @@ from django.core.management import call_command
 from django.db import OperationalError
 
 from oscar_crosschannel.management.commands import crosschannel_run
-from oscar_crosschannel.models import Copy, Message
+from oscar_crosschannel.models import Message
 from oscar_crosschannel.services import dispatch
 from tests.factories import NOON, enrol_all, make_contacts
-from tests.services.stage import Letter, Letters, write_words
+from tests.services.stage import Letter, Letters
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.rule(73)
 def test_words_that_cannot_be_rendered_do_not_print_their_context(
-    email: Letters, caplog: pytest.LogCaptureFixture
+    email: Letters, caplog: pytest.LogCaptureFixture, settings: Any, tmp_path: Path
 ) -> None:
-    write_words(Letter)
-    Copy.objects.update(text="{{ name|default:nickname }}")
+    words = tmp_path / "oscar_crosschannel" / "messages" / "letter" / "only"
+    words.mkdir(parents=True)
+    (words / "subject.txt").write_text("Hello")
+    (words / "email.txt").write_text(
+        "{{ name|default:nickname }}"
+    )  # the engine's error quotes all it was given
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
     (run,) = enrol_all(make_contacts(1), Letter, anchor=NOON - timedelta(hours=1))
     dispatch.tick(NOON)
     assert Message.objects.get(enrolment=run).reason == "render_error"

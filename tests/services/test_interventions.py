@@ -11,7 +11,7 @@ from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Contact, Enrolment, Message
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import interventions, judging
+from oscar_crosschannel.services import interventions, judging, limits
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
 from oscar_crosschannel.services.plans import load_plans
@@ -32,7 +32,7 @@ def enrolled() -> Message:
 
 
 def claimed(message: Message) -> judging.Batch:
-    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
     assert [claim.message.pk for claim in batch.claims] == [message.pk]
     return batch
 
@@ -112,7 +112,7 @@ def test_a_message_is_either_called_off_or_handed_over() -> None:
     with race(2) as contest:
         for person in make_contacts(ROUNDS // 2):
             first = one_of(person)
-            batch = judging.judge(Lane.FLOW, plans, now=AFTERNOON, closed={})
+            batch = judging.judge(Lane.FLOW, plans, limits.load(), now=AFTERNOON, closed={})
 
             handed, called_off = contest.together(
                 lambda batch=batch: hand_over(batch.claims, batch.token, now=AFTERNOON).handed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -12,9 +13,20 @@ from oscar_crosschannel import After, Blueprint, On, send
 from oscar_crosschannel.core.facts import Candidate, Facts
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.rulings import Allow, Reason, Ruling
-from oscar_crosschannel.models import Contact, ContactPoint, Enrolment, Flow, FlowStep, Message
+from oscar_crosschannel.models import (
+    Consent,
+    Contact,
+    ContactPoint,
+    Enrolment,
+    Flow,
+    FlowStep,
+    FrequencyCap,
+    Guard,
+    Message,
+    Topic,
+)
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import judging
+from oscar_crosschannel.services import judging, limits
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import NOON, enrol_all, make_contacts, owe, registered
@@ -43,7 +55,7 @@ class Loud(Blueprint):
 
 
 def judge(now: datetime, lane: int = Lane.FLOW) -> judging.Batch:
-    return judging.judge(lane, load_plans(), now=now, closed={})
+    return judging.judge(lane, load_plans(), limits.load(), now=now, closed={})
 
 
 def due(people: list[Contact], blueprint: type[Blueprint], now: datetime) -> list[Message]:
@@ -149,6 +161,105 @@ def test_a_message_that_expires_before_the_hours_end_is_valid_until_then(sms: Wi
     Message.objects.update(expires_at=ends)
     tick(AFTERNOON)
     assert [outbound.valid_until for outbound in sms.calls] == [ends]
+
+
+@pytest.mark.rule(1)
+def test_a_text_for_marketing_needs_the_kind_of_consent_that_the_place_of_the_number_accepts() -> None:
+    """Customers may be texted about similar products in Germany; in New York they must have agreed in writing."""
+    american, german = make_contacts(2)
+    german.points.filter(channel="sms").update(
+        address="+4915112345678", zones=["Europe/Berlin"], country="DE"
+    )
+    Consent.objects.update(basis="soft_opt_in")
+    refused, goes = due([american, german], Text, AFTERNOON)
+    (claim,) = judge(AFTERNOON).claims
+    assert claim.message.pk == goes.pk
+    assert (fresh(refused).state, refused.reason) == (State.DROPPED, Reason.WEAK_CONSENT)
+
+
+@pytest.mark.rule(1, 2)
+def test_a_consent_too_weak_for_a_text_is_good_for_an_email() -> None:
+    due(make_contacts(1), Either, AFTERNOON)
+    Consent.objects.update(basis="express")
+    (claim,) = judge(AFTERNOON).claims
+    assert claim.channel == "email"
+
+
+@pytest.mark.rule(14)
+def test_a_topic_for_adults_goes_to_who_has_proven_their_age() -> None:
+    Topic.objects.update_or_create(
+        key=Letter.topic, defaults={"name": "Spirits", "purpose": "marketing", "minimum_age": 21}
+    )
+    old, young = make_contacts(2)
+    Consent.objects.filter(point__contact=old).update(proven_age=21)
+    Consent.objects.filter(point__contact=young).update(proven_age=20)
+    _, refused = due([old, young], Letter, AFTERNOON)
+    (claim,) = judge(AFTERNOON).claims
+    assert claim.message.contact == old
+    assert (fresh(refused).state, refused.reason) == (State.DROPPED, Reason.NO_AGE_PROOF)
+
+
+def test_who_asked_for_a_rest_hears_from_the_shop_when_it_is_over() -> None:
+    back = AFTERNOON + 10 * HOUR
+    waits, too_old = due(make_contacts(2), Letter, AFTERNOON)
+    Contact.objects.update(paused_until=back)
+    Message.objects.filter(pk=too_old.pk).update(expires_at=back)
+    assert judge(AFTERNOON).claims == ()
+    assert (fresh(waits).state, waits.reason, waits.due_at) == (State.PLANNED, Reason.PAUSED, back)
+    assert (fresh(too_old).state, too_old.reason) == (State.DROPPED, Reason.PAUSED)
+    assert len(judge(back).claims) == 1
+
+
+@pytest.mark.rule(50)
+def test_what_a_guard_holds_waits_for_staff_and_is_asked_about_by_nobody() -> None:
+    (message,) = due(make_contacts(1), Letter, AFTERNOON)
+    guard = Guard.objects.create(
+        channel="email", measure="complaints", level="paused", bad=9, sent=900, since=AFTERNOON
+    )
+    assert judge(AFTERNOON).claims == ()
+    assert (fresh(message).state, message.reason) == (State.PLANNED, Reason.GUARDED)
+    assert message.due_at == message.expires_at
+    guard.ended_at = AFTERNOON + HOUR
+    guard.save()
+    Message.objects.update(due_at=AFTERNOON + HOUR)  # what ends a guard wakes what it held
+    assert len(judge(AFTERNOON + HOUR).claims) == 1
+
+
+@pytest.mark.rule(37)
+def test_the_cap_of_a_state_holds_where_it_is_narrower_than_all_others(settings: Any) -> None:
+    settings.CROSSCHANNEL_CAPS = []
+    people = make_contacts(2)
+    Message.objects.bulk_create(
+        owe(person, Text, f"news {n}", due=AFTERNOON) for person in people for n in range(5)
+    )
+    Contact.objects.filter(pk=people[0].pk).update(country="US", region="FL")
+    taken = Counter(claim.message.contact_id for claim in judge(AFTERNOON).claims)
+    assert taken == {people[0].pk: 3, people[1].pk: 5}
+
+
+@pytest.mark.rule(37)
+def test_a_cap_of_a_topic_holds_inside_one_batch(settings: Any) -> None:
+    settings.CROSSCHANNEL_CAPS = []
+    FrequencyCap.objects.create(
+        key="reminders", topic=Letter.topic, most=2, window=timedelta(days=7), enabled=True
+    )
+    (person,) = make_contacts(1, topics=["basket_reminders", "news"])
+    owed = [owe(person, Letter, f"{n}", due=AFTERNOON) for n in range(6)]
+    for message in owed[3:]:
+        message.topic = "news"
+    Message.objects.bulk_create(owed)
+    taken = Counter(claim.message.topic for claim in judge(AFTERNOON).claims)
+    assert taken == {"basket_reminders": 2, "news": 3}
+
+
+@pytest.mark.rule(13)
+def test_an_implied_grant_stops_at_its_instant_even_if_the_message_was_planned_before() -> None:
+    early, late = due(make_contacts(2), Letter, AFTERNOON)
+    Consent.objects.filter(point__contact=early.contact).update(until=AFTERNOON + timedelta(seconds=1))
+    Consent.objects.filter(point__contact=late.contact).update(until=AFTERNOON)
+    (claim,) = judge(AFTERNOON).claims
+    assert claim.message.pk == early.pk
+    assert (fresh(late).state, late.reason) == (State.DROPPED, Reason.NO_CONSENT)
 
 
 def test_the_version_of_the_flow_that_decides_is_recorded() -> None:

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from oscar_crosschannel.channels.base import Pace
+from oscar_crosschannel.core.events import Event
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.outbound import Content, Outbound, Receipt
 from oscar_crosschannel.core.rulings import Reason
-from oscar_crosschannel.models import Contact, ContactPoint, Message, Sender
+from oscar_crosschannel.models import Contact, ContactPoint, Enrolment, Flow, Message, Sender
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import dispatch, pacing
+from oscar_crosschannel.services import dispatch, inbox, pacing
 from oscar_crosschannel.services.dispatch import tick
 from tests.factories import NOON, make_contacts, owe
 from tests.services.racing import race
@@ -170,6 +171,26 @@ def test_calls_that_take_longer_than_a_turn_waste_none_as_long_as_workers_are_le
     assert road.took <= 41
 
 
+def test_what_a_worker_does_before_its_first_call_takes_nothing_off_the_pause_after_it(
+    sms: Wires, road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It renders between taking its turns and calling, now faster, now slower."""
+    chance = random.Random(81)
+    sms.per_second = 2
+    road.lead(sms)
+    as_ever = sms.compose
+
+    def slowly(*args: Any, **kwargs: Any) -> Content:
+        road.time.wait_until(road.time.now + chance.choice([0, 0, 0.06, 0.2]) * SECOND)
+        return as_ever(*args, **kwargs)
+
+    monkeypatch.setattr(sms, "compose", slowly)
+    texts(20)
+    road.travel(2)
+    assert len(set(road.reached)) == len(road.sent) == 20
+    assert excess(road.sent, 2) < 0.001
+
+
 def test_higher_lanes_have_their_turns_first(sms: Wires, alone: Road) -> None:
     sms.per_second = 1
     alone.lead(sms)
@@ -229,6 +250,41 @@ def test_a_text_whose_turn_comes_too_late_is_dropped_when_its_time_is_over(sms: 
     assert list(dropped) == [(Reason.EXPIRED, over)] * 5
 
 
+def test_a_flow_that_is_switched_off_meanwhile_sends_no_more(sms: Wires, alone: Road) -> None:
+    sms.per_second = 1
+
+    def answer(outbound: Outbound) -> Receipt:
+        if len(sms.calls) == 3:
+            Flow.objects.filter(key="text").update(enabled=False)
+        return Receipt(provider="road")
+
+    sms.answer = answer
+    texts(10)
+    tick(AFTERNOON)
+    assert len(sms.calls) == 3
+    dropped = Message.objects.filter(state=State.DROPPED, reason=Reason.FLOW_OFF)
+    assert dropped.count() == 7
+
+
+def test_what_happens_meanwhile_is_folded_before_the_next_text_goes(sms: Wires, alone: Road) -> None:
+    sms.per_second = 1
+    (person,) = make_contacts(1)
+
+    def answer(outbound: Outbound) -> Receipt:
+        if len(sms.calls) == 2:
+            at = alone.time.now
+            email = person.points.get(channel="email").address
+            inbox.publish(Event(name="letter.began", key="1", occurred_at=at, email=email), now=at)
+        elif len(sms.calls) == 3:
+            assert Enrolment.objects.filter(contact=person).count() == 1
+        return Receipt(provider="road")
+
+    sms.answer = answer
+    texts(5)
+    assert tick(AFTERNOON).folded == 1
+    assert len(sms.calls) == 5
+
+
 @pytest.mark.postgresql
 def test_of_four_who_want_the_same_turn_one_gets_it() -> None:
     pace = Pace(sender="number", per_second=1)
@@ -261,6 +317,45 @@ def test_a_dead_workers_turns_are_lost_for_one_chunk_at_most(sms: Wires, alone: 
     texts(1)
     tick(AFTERNOON)
     assert [at for at, _, _ in alone.sent] == [AFTERNOON + SECOND]
+
+
+def test_a_worker_that_was_frozen_until_others_had_its_turn_waits_for_another(
+    sms: Wires, alone: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sms.per_second = 1
+    alone.lead(sms)
+    as_ever = sms.compose
+
+    def frozen(*args: Any, **kwargs: Any) -> Content:
+        if alone.time.now == AFTERNOON:
+            alone.time.wait_until(AFTERNOON + 5 * SECOND)
+            assert pacing.take(Pace(sender="sms", per_second=1), 2, now=alone.time.now) is None
+        return as_ever(*args, **kwargs)
+
+    monkeypatch.setattr(sms, "compose", frozen)
+    texts(2)
+    tick(AFTERNOON)
+    assert [at for at, _, _ in alone.sent] == [AFTERNOON + 7 * SECOND, AFTERNOON + 8 * SECOND]
+    assert set(Message.objects.values_list("state", "calls")) == {(State.SENT, 1)}
+
+
+def test_a_chunk_that_is_handed_over_one_by_one_keeps_the_pace(
+    sms: Wires, alone: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sms.per_second = 4
+    alone.lead(sms)
+    as_ever = dispatch.hand_over
+
+    def only_alone(chunk: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        if len(chunk) > 1:
+            raise ZeroDivisionError
+        return as_ever(chunk, *args, **kwargs)
+
+    monkeypatch.setattr(dispatch, "hand_over", only_alone)
+    texts(9)
+    tick(AFTERNOON)
+    assert len(alone.sent) == 9
+    assert excess(alone.sent, 4) < 0.001
 
 
 def test_a_clock_that_is_set_back_stops_nobody(sms: Wires, alone: Road) -> None:

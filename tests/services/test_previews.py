@@ -29,7 +29,7 @@ from oscar_crosschannel.models import (
 )
 from oscar_crosschannel.services import copies, setup
 from oscar_crosschannel.services.plans import PlannedFlow, load_plans
-from oscar_crosschannel.services.previews import Preview, preview
+from oscar_crosschannel.services.previews import Preview, in_new_windows, preview
 from oscar_crosschannel.services.rendering import CopyKey
 from tests.factories import NOON, enrol_all, make_contacts
 from tests.services.stage import make_offer
@@ -156,6 +156,19 @@ def test_the_character_that_makes_a_text_expensive_is_named(
     weight = seen(text=text).weight
     assert weight is not None
     assert (weight.segments.forced_by, weight.culprit, weight.instead) == (character, name, instead)
+
+
+@pytest.mark.parametrize(
+    ("html", "framed"),
+    [
+        ("<html><HEAD lang='en'><title>", "<html><HEAD lang='en'>{}<title>"),
+        ("<head>\n<body>", "<head>{}\n<body>"),
+        ("<header>Hello</header>", "{}<header>Hello</header>"),
+        ("<p>Hello</p>", "{}<p>Hello</p>"),
+    ],
+)
+def test_links_of_an_email_leave_the_frame_that_shows_it(html: str, framed: str) -> None:
+    assert in_new_windows(html) == framed.format('<base target="_blank">')
 
 
 # It refuses.

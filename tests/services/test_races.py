@@ -30,7 +30,7 @@ from oscar_crosschannel.models import (
     VoucherGrant,
 )
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import contacts, enrolments, judging, recall
+from oscar_crosschannel.services import contacts, enrolments, judging, limits, recall
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
 from oscar_crosschannel.services.judging import Claim
@@ -58,7 +58,7 @@ class Engine:
         self.pair = next(item.flow_id for item in self.plans if item.plan.key == Pair.key)
 
     def judge(self, lane: int = Lane.FLOW) -> judging.Batch:
-        return judging.judge(lane, self.plans, now=AFTERNOON, closed={})
+        return judging.judge(lane, self.plans, limits.load(), now=AFTERNOON, closed={})
 
     def claimed_run(self, people: Sequence[Contact]) -> judging.Batch:
         """The first message of `Pair` of each of these people, claimed."""
@@ -125,13 +125,14 @@ def recall_all(*people: Contact) -> Callable[[], Any]:
 
 @postgresql
 @pytest.mark.rule(37)
-def test_caps_hold_when_four_workers_judge_at_once(engine: Engine, settings: Any) -> None:
+@pytest.mark.parametrize("of_what", [{"channels": ["email"]}, {"topics": [Either.topic]}])
+def test_caps_hold_when_four_workers_judge_at_once(
+    engine: Engine, settings: Any, of_what: dict[str, list[str]]
+) -> None:
     """Each message looks as if it would go by text, so none of them reserves the one email of the day."""
     settings.CROSSCHANNEL_JUDGE_BATCH = 40
-    settings.CROSSCHANNEL_CAPS = [
-        {"name": "an email a day", "most": 1, "window": timedelta(days=1), "channels": ["email"]}
-    ]
-    for _ in range(3):
+    settings.CROSSCHANNEL_CAPS = [{"name": "one a day", "most": 1, "window": timedelta(days=1), **of_what}]
+    for _ in range(2):
         people = make_contacts(60, topics=())
         grant_all(ContactPoint.objects.filter(contact__in=people, channel="email"), [Either.topic])
         owed = owe_each(people, Either, [str(n) for n in range(10)], due=AFTERNOON)
@@ -153,13 +154,15 @@ def test_caps_hold_when_four_workers_judge_at_once(engine: Engine, settings: Any
 
 @postgresql
 @pytest.mark.rule(37)
+@pytest.mark.parametrize(("in_new_york", "most"), [({}, 3), ({"most": 2, "most_within": 24}, 2)])
 def test_the_legal_cap_of_a_number_holds_when_workers_judge_those_who_share_it_at_once(
-    engine: Engine, settings: Any
+    engine: Engine, settings: Any, in_new_york: dict[str, int], most: int
 ) -> None:
     """Six people, one number: no worker sees all of them, and no lock of one is a lock of another."""
     settings.CROSSCHANNEL_JUDGE_BATCH = 2
+    settings.CROSSCHANNEL_TEXTING_RULES = {"US-NY": in_new_york}
     with race(3) as contest:
-        for _ in range(ROUNDS // 4):
+        for _ in range(ROUNDS // 7):
             people = make_contacts(6, channels=["sms"])
             shared = people[0].points.get()
             ContactPoint.objects.filter(contact__in=people).update(
@@ -169,7 +172,7 @@ def test_the_legal_cap_of_a_number_holds_when_workers_judge_those_who_share_it_a
             contest.together(engine.judge, engine.judge, engine.judge, jitter=0.002)
             while engine.judge().judged:
                 pass  # what was left because another held its number
-            assert Message.objects.filter(state=State.CLAIMED).count() == 3
+            assert Message.objects.filter(state=State.CLAIMED).count() == most
             Message.objects.all().delete()
 
 

@@ -12,7 +12,7 @@ from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Contact, Enrolment, Message
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import judging, reaping
+from oscar_crosschannel.services import judging, limits, reaping
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
 from oscar_crosschannel.services.plans import load_plans
@@ -41,7 +41,7 @@ class Spring(Blueprint):
 
 def claim(people: list[Contact], blueprint: type[Blueprint]) -> judging.Batch:
     enrol_all(people, blueprint, anchor=AFTERNOON - HOUR)
-    return judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    return judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
 
 
 # It works.
@@ -54,7 +54,7 @@ def test_an_expired_claim_is_due_again_and_takes_no_room_under_a_cap() -> None:
     assert set(Message.objects.values_list("state", "token", "lease_until", "attempted_at", "returns")) == {
         (State.PLANNED, None, None, None, 1)
     }
-    assert judging.judge(Lane.FLOW, load_plans(), now=LATER, closed={}).judged == 3
+    assert judging.judge(Lane.FLOW, load_plans(), limits.load(), now=LATER, closed={}).judged == 3
 
 
 @pytest.mark.rule(53)

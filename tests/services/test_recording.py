@@ -12,7 +12,7 @@ from oscar_crosschannel.core.outbound import ChannelError, NotSent, Receipt, Unk
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Attempt, Contact, Enrolment, Message
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import enrolments, judging
+from oscar_crosschannel.services import enrolments, judging, limits
 from oscar_crosschannel.services.handover import Handed, hand_over
 from oscar_crosschannel.services.plans import load_plans
 from oscar_crosschannel.services.reaping import reap
@@ -31,7 +31,7 @@ OK = Receipt(provider="post")
 def sending(people: list[Contact]) -> tuple[list[Handed], judging.Batch]:
     """Each person's first message of `Pair`, handed over."""
     enrol_all(people, Pair, anchor=AFTERNOON - HOUR)
-    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
     return hand_over(batch.claims, batch.token, now=AFTERNOON).handed, batch
 
 
@@ -56,7 +56,7 @@ def test_a_receipt_makes_it_sent_and_plans_the_next() -> None:
 
 def test_the_last_step_ends_the_run() -> None:
     enrol_all(make_contacts(1), Letter, anchor=AFTERNOON - HOUR)
-    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
     (item,) = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
     record([result(item, OK)], batch.token, now=AFTERNOON)
     run = Enrolment.objects.get()
@@ -129,7 +129,7 @@ def test_what_a_frozen_worker_never_called_is_due_again() -> None:
     """The reaper doubted it; its worker knows that it never passed it on."""
     enrol_all(make_contacts(1), Letter, anchor=AFTERNOON - HOUR)
     Message.objects.update(enrolment=None)
-    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
     (item,) = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
     reap(load_plans(), now=LATER)
     record([result(item, None)], batch.token, now=LATER)

@@ -98,7 +98,13 @@ def test_the_words_of_a_chunk_cost_one_statement(flow: Flow) -> None:
     assert (len(found), len(queries)) == (6, 1)
 
 
-FRAME = {"brand": "Quillbrook", "postal_address": "4 Weir Lane", "unsubscribe_url": "https://shop.example/u/"}
+FRAME = {
+    "brand": "Quillbrook",
+    "postal_address": "4 Weir Lane",
+    "unsubscribe_url": "https://shop.example/u/",
+    "preferences_url": "https://shop.example/p/",
+    "why_url": "https://shop.example/w/",
+}
 
 
 def test_a_merchants_html_gets_the_frame_so_that_no_footer_is_lost(flow: Flow) -> None:
@@ -124,12 +130,26 @@ def test_a_whole_document_stands_for_itself(flow: Flow) -> None:
     assert said["html"] == document.replace("{{ brand }}", "Quillbrook")
 
 
+@pytest.mark.parametrize("after", ["<p>Hello</p>", "<!--", "<html>Hello</html>"])
+def test_thousands_of_comments_are_read_once(flow: Flow, after: str) -> None:
+    words_with_comments = "<!-- for Outlook -->\n" * 5000 + after
+    said = render(key(flow), words(flow, html=words_with_comments), {"html"}, FRAME)["html"]
+    assert ("4 Weir Lane" not in said) is ("<html>" in after)
+
+
 def test_a_merchants_text_gets_the_way_out_unless_it_has_it(flow: Flow) -> None:
     bare, with_it = words(flow, text="A & B"), words(flow, language="de", text="Aus: {{ unsubscribe_url }}")
     assert render(key(flow), bare, {"text"}, FRAME)["text"].startswith("A & B\n\n--\n")
     assert "https://shop.example/u/" in render(key(flow), bare, {"text"}, FRAME)["text"]
     assert render(key(flow), with_it, {"text"}, FRAME)["text"] == "Aus: https://shop.example/u/"
-    assert render(key(flow), bare, {"text"}, {**FRAME, "unsubscribe_url": ""})["text"] == "A & B"
+
+
+def test_what_nobody_can_stop_still_says_why_it_came(flow: Flow) -> None:
+    row = words(flow, text="A & B", html="<h1>Hello</h1>")
+    for said in render(key(flow), row, {"text", "html"}, {**FRAME, "unsubscribe_url": ""}).values():
+        assert "https://shop.example/p/" in said
+        assert "https://shop.example/w/" in said
+        assert "Unsubscribe" not in said
 
 
 # It refuses.

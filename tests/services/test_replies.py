@@ -5,20 +5,35 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.plan import After, Blueprint, On, send
 from oscar_crosschannel.core.sms import segments
-from oscar_crosschannel.models import ConsentEvent, InboxEvent, Suppression
+from oscar_crosschannel.models import ConsentEvent, Contact, InboxEvent, Message, Suppression
 from oscar_crosschannel.services import consents, contacts, replies, suppressions
-from tests.factories import NOON
+from oscar_crosschannel.services.dispatch import tick as run_engine
+from tests.factories import NOON, enrol_all, owe, registered
 from tests.services.shoppers import OTHER_PHONE, PHONE, TOPICS, guest, permitted, tick
+from tests.services.stage import Wires, write_words
 
 pytestmark = pytest.mark.django_db
 
 OURS, TOLL_FREE = "+12025550100", "+18005550100"
 SIDS = count()
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+CARRIER_BLOCK = Suppression.Cause.CARRIER_BLOCK
+
+
+@registered
+class Parcel(Blueprint):
+    """A text that an order needs"""
+
+    topic = "order_updates"
+    start = On("parcel.sent")
+    only = send("sms", at=After(hours=1))
 
 
 def say(body: str, **changes: Any) -> str:
@@ -32,6 +47,14 @@ def ann() -> Any:
     contact = guest(language="en")
     consents.grant(contact, "sms", TOPICS, source="test", words="Yes.", address=PHONE, now=NOON)
     return contact
+
+
+def claimed(contact: Contact) -> Message:
+    """A text that is about to go."""
+    message = owe(contact, Parcel, "parcel", due=NOON)
+    message.state, message.channel, message.token = State.CLAIMED, "sms", uuid4()
+    message.save()
+    return message
 
 
 @pytest.fixture
@@ -71,10 +94,64 @@ def test_a_stop_word_revokes_texts_at_once(body: str, ann: Any) -> None:
 
 
 @pytest.mark.rule(17)
-@pytest.mark.parametrize("body", ["stop please", "Stop texting me", "please don't text me again"])
-def test_any_reasonable_way_to_say_stop_counts(body: str, ann: Any) -> None:
+@pytest.mark.parametrize("body", ["stop please", "Stop texting me"])
+def test_a_polite_stop_is_a_stop(body: str, ann: Any) -> None:
     say(body)
     assert permitted(ann, "sms") == set()
+
+
+@pytest.mark.rule(17)
+@pytest.mark.parametrize("body", ["please don't text me again", "Ne m’écrivez plus", "wrong number"])
+def test_any_reasonable_way_to_say_stop_stops_marketing_until_staff_have_read_it(body: str, ann: Any) -> None:
+    assert say(body) == "", "the person is not answered before somebody knows what they meant"
+    block = suppressions.in_force("sms", PHONE)
+    assert block is not None
+    assert (block.cause, block.scope) == ("review", "marketing")
+    assert block.reply is not None
+    assert block.reply.data["body"] == body
+    assert permitted(ann, "sms") == set(TOPICS), "nothing is revoked"
+
+
+@pytest.mark.rule(17, 19)
+def test_a_doubtful_reply_takes_back_what_was_about_to_go(ann: Any) -> None:
+    message = claimed(ann)
+    say("leave me alone")
+    message.refresh_from_db()
+    assert (message.state, message.token) == (State.PLANNED, None)
+
+
+@pytest.mark.rule(17)
+def test_of_two_doubtful_replies_the_later_is_read_and_a_stop_settles_both(ann: Any) -> None:
+    say("leave me alone")
+    say("who are you? wrong number!", sid="SM-later")
+    block = suppressions.in_force("sms", PHONE)
+    assert block is not None
+    assert block.reply is not None
+    assert block.reply.key == "SM-later"
+    say("STOP")
+    block.refresh_from_db()
+    assert (block.cause, block.scope, block.reply) == ("revoked", "everything", None)
+
+
+@pytest.mark.rule(17, 26)
+def test_a_fresh_yes_of_the_person_settles_the_doubt(ann: Any) -> None:
+    say("leave me alone")
+    tick(ann, "sms", PHONE, at=NOON + MINUTE)
+    say("YES", now=NOON + 2 * MINUTE)
+    assert suppressions.in_force("sms", PHONE) is None
+    assert permitted(ann, "sms") == set(TOPICS)
+
+
+@pytest.mark.rule(10, 17)
+def test_start_settles_no_doubt(ann: Any) -> None:
+    consents.revoke(
+        "sms", PHONE, topics=None, source="provider", mechanism="carrier", cause=CARRIER_BLOCK, now=NOON
+    )
+    say("leave me alone")
+    say("START", now=NOON + MINUTE)
+    block = suppressions.in_force("sms", PHONE)
+    assert block is not None
+    assert (block.cause, block.scope) == ("review", "marketing")
 
 
 @pytest.mark.rule(18)
@@ -181,10 +258,79 @@ def test_answers_fit_into_plain_texts(language: str, we_answer: None) -> None:
 
 
 @pytest.mark.rule(17)
-@pytest.mark.parametrize("body", ["when does the sale end?", "cancel my order", "don't stop!", "", "👍"])
-def test_other_words_revoke_nothing(body: str, ann: Any) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("when does the sale end?", "cancel my order", "don't stop!", "Ne m’arrêtez pas !", "", "👍"),
+        "I'm driving with Do Not Disturb turned on. I'll see your message when I get where I'm going.",
+        "Auto-Reply: this number is not read. Reply STOP to stop these messages.",
+        "Abwesenheitsnotiz: Ich bin bis Montag nicht da, keine SMS bitte.",
+        "Liked “Quillbrook: 10 % off. Reply STOP to opt out”",
+    ],
+)
+def test_other_words_and_machines_change_nothing(body: str, ann: Any) -> None:
     assert say(body) == ""
     assert permitted(ann, "sms") == set(TOPICS)
+    assert suppressions.in_force("sms", PHONE) is None
+
+
+@pytest.mark.rule(22)
+@pytest.mark.parametrize(("keeps", "texts"), [(False, 0), (True, 1)])
+@pytest.mark.usefixtures("we_answer")
+def test_texts_about_orders_end_with_a_stop_unless_the_shop_keeps_them(
+    keeps: bool, texts: int, ann: Any, sms: Wires, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_STOP_KEEPS_TRANSACTIONAL = keeps
+    write_words(Parcel)
+    reply = say("STOP")
+    enrol_all([ann], Parcel, anchor=NOON)
+    run_engine(NOON + 2 * HOUR)
+    assert len(sms.calls) == texts
+    assert ("only about your orders" in reply) is keeps
+    assert permitted(ann, "sms") == set()
+
+
+@pytest.mark.rule(22)
+def test_what_the_carrier_blocks_is_blocked_whole(ann: Any, settings: Any) -> None:
+    settings.CROSSCHANNEL_STOP_KEEPS_TRANSACTIONAL = True
+    say("STOP")
+    consents.revoke(
+        "sms", PHONE, topics=None, source="provider", mechanism="carrier", cause=CARRIER_BLOCK, now=NOON
+    )
+    block = suppressions.in_force("sms", PHONE)
+    assert block is not None
+    assert block.scope == "everything"
+
+
+@pytest.mark.rule(21)
+@pytest.mark.parametrize(
+    ("minutes", "scope"), [(None, "everything"), (24 * 60 - 1, "marketing"), (24 * 60, "everything")]
+)
+def test_a_scope_question_left_unanswered_leaves_everything_stopped(
+    minutes: int | None, scope: str, ann: Any, settings: Any, we_answer: None
+) -> None:
+    settings.CROSSCHANNEL_STOP_SCOPE_QUESTION = timedelta(hours=24)
+    assert "To keep texts about your orders, reply ORDERS within 24 h." in say("STOP")
+    if minutes is not None:
+        assert say("Orders", now=NOON + minutes * MINUTE) == "", "the STOP had its one answer"
+    block = suppressions.in_force("sms", PHONE)
+    assert block is not None
+    assert (block.cause, block.scope) == ("revoked", scope)
+    assert permitted(ann, "sms") == set()
+
+
+@pytest.mark.rule(20, 21)
+def test_an_answer_that_nobody_asked_for_loosens_nothing(ann: Any, settings: Any, we_answer: None) -> None:
+    say("STOP")
+    say("ORDERS", now=NOON + MINUTE)
+    settings.CROSSCHANNEL_STOP_SCOPE_QUESTION = timedelta(hours=24)
+    consents.revoke("sms", PHONE, topics=["weekly_deals"], source="page", mechanism="link", now=NOON)
+    settings.CROSSCHANNEL_SMS_OPT_OUT_REPLIES = "carrier_managed"
+    assert say("STOP", now=NOON + MINUTE) == ""
+    say("ORDERS", now=NOON + 2 * MINUTE)
+    block = suppressions.in_force("sms", PHONE)
+    assert block is not None
+    assert block.scope == "everything"
 
 
 @pytest.mark.rule(20, 23)

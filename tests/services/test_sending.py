@@ -12,9 +12,10 @@ from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.outbound import Receipt, SenderBroken
 from oscar_crosschannel.models import Attempt, Message
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import dispatch, judging
+from oscar_crosschannel.services import dispatch, judging, limits
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
+from oscar_crosschannel.services.pacing import Turns
 from oscar_crosschannel.services.plans import load_plans
 from oscar_crosschannel.services.recording import Result, record
 from oscar_crosschannel.services.sending import send
@@ -46,7 +47,7 @@ def handed_over(
     """`count` messages of a flow, handed over at `now`."""
     write_words(blueprint)
     enrol_all(make_contacts(count), blueprint, anchor=now - HOUR)
-    batch = judging.judge(lane, load_plans(), now=now, closed={})
+    batch = judging.judge(lane, load_plans(), limits.load(), now=now, closed={})
     return hand_over(batch.claims, batch.token, now=now).handed, batch
 
 
@@ -60,7 +61,7 @@ def kinds(results: Iterator[Result]) -> list[str]:
 def test_one_call_for_each_message(email: Letters) -> None:
     handed, _ = handed_over(5, Letter, AFTERNOON)
     clock = Strides(AFTERNOON, timedelta(seconds=1))
-    assert kinds(send(handed, clock=clock, deadline=AFTERNOON + HOUR)) == ["Receipt"] * 5
+    assert kinds(send(handed, turns=Turns(), clock=clock, deadline=AFTERNOON + HOUR)) == ["Receipt"] * 5
     assert len(set(email.reached)) == 5
 
 
@@ -70,7 +71,7 @@ def test_one_call_for_each_message(email: Letters) -> None:
 def test_past_the_deadline_no_call_begins_and_the_rest_is_given_back(email: Letters) -> None:
     handed, batch = handed_over(5, Letter, AFTERNOON)
     clock = Strides(AFTERNOON, timedelta(seconds=1))
-    results = list(send(handed, clock=clock, deadline=AFTERNOON + timedelta(seconds=2)))
+    results = list(send(handed, turns=Turns(), clock=clock, deadline=AFTERNOON + timedelta(seconds=2)))
     assert kinds(iter(results)) == ["Receipt", "Receipt", "NoneType", "NoneType", "NoneType"]
     assert len(email.calls) == 2
     record(results, batch.token, now=AFTERNOON)
@@ -87,21 +88,37 @@ def test_a_text_whose_turn_comes_in_the_last_minutes_is_given_back(sms: Wires) -
     evening = CLOSES - timedelta(minutes=6)
     handed, batch = handed_over(3, Text, evening)
     clock = Strides(evening, timedelta(seconds=50))
-    results = list(send(handed, clock=clock, deadline=evening + HOUR))
+    results = list(send(handed, turns=Turns(), clock=clock, deadline=evening + HOUR))
     assert kinds(iter(results)) == ["Receipt", "Receipt", "NoneType"]
     record(results, batch.token, now=evening)
-    judging.judge(Lane.FLOW, load_plans(), now=CLOSES, closed={})
+    judging.judge(Lane.FLOW, load_plans(), limits.load(), now=CLOSES, closed={})
     assert Message.objects.get(state=State.PLANNED).due_at > CLOSES + 12 * HOUR
+
+
+@pytest.mark.rule(29)
+def test_who_cannot_reply_where_they_live_is_known_when_the_text_is_made(sms: Wires) -> None:
+    write_words(Text)
+    ann, ben = make_contacts(2)
+    ann.points.filter(channel="sms").update(country="FR", zones=["Europe/Paris"])
+    enrol_all([ann, ben], Text, anchor=AFTERNOON - HOUR)
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
+    assert {claim.message.contact_id == ann.pk: claim.one_way for claim in batch.claims} == {
+        True: True,
+        False: False,
+    }
 
 
 def test_a_message_whose_turn_comes_after_it_expired_is_given_back(email: Letters) -> None:
     write_words(Letter)
     enrol_all(make_contacts(2), Letter, anchor=AFTERNOON - HOUR)
     Message.objects.update(expires_at=AFTERNOON + timedelta(seconds=1))
-    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
     handed = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
     clock = Strides(AFTERNOON, timedelta(seconds=2))
-    assert kinds(send(handed, clock=clock, deadline=AFTERNOON + HOUR)) == ["Receipt", "NoneType"]
+    assert kinds(send(handed, turns=Turns(), clock=clock, deadline=AFTERNOON + HOUR)) == [
+        "Receipt",
+        "NoneType",
+    ]
 
 
 @pytest.mark.rule(56)
@@ -109,7 +126,10 @@ def test_once_the_sender_is_broken_the_rest_of_the_chunk_is_given_back(email: Le
     handed, _ = handed_over(5, Notice, AFTERNOON, Lane.URGENT)
     email.fail(SenderBroken("wrong password"))
     clock = Strides(AFTERNOON, timedelta(0))
-    assert kinds(send(handed, clock=clock, deadline=AFTERNOON + HOUR)) == ["SenderBroken"] + ["NoneType"] * 4
+    assert (
+        kinds(send(handed, turns=Turns(), clock=clock, deadline=AFTERNOON + HOUR))
+        == ["SenderBroken"] + ["NoneType"] * 4
+    )
 
 
 # It survives.
@@ -155,5 +175,5 @@ def test_only_what_a_person_can_stop_offers_a_way_out(email: Letters) -> None:
     enrol_all([reader], Notice, anchor=AFTERNOON - HOUR)
     tick(AFTERNOON)
     words = {outbound.purpose.value: outbound.content.text for outbound in email.calls}
-    assert words["transactional"].strip() == "way out:"
+    assert "/cc/u/" not in words["transactional"]
     assert "/cc/u/" in words["marketing"]

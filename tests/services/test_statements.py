@@ -16,7 +16,7 @@ from oscar_crosschannel.core.outbound import ChannelError, NotSent, Receipt, Ref
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Message
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import agenda, judging
+from oscar_crosschannel.services import agenda, judging, limits
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import HandOver, hand_over
 from oscar_crosschannel.services.plans import load_plans
@@ -70,7 +70,9 @@ def due(count: int) -> None:
 
 def judged(count: int) -> list[str]:
     due(count)
-    batch, made = statements(lambda: judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={}))
+    batch, made = statements(
+        lambda: judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
+    )
     fifth = count // 5
     assert (batch.judged, len(batch.claims)) == (count, count - 2 * fifth)
     assert Message.objects.filter(state=State.PLANNED, reason=Reason.CAPPED).count() == fifth
@@ -84,7 +86,7 @@ def handed_over(count: int) -> tuple[HandOver, judging.Batch, list[str]]:
     people = make_contacts(count)
     enrol_all(people[count // 5 :], Pair, anchor=AFTERNOON - HOUR)
     enrol_all(people[: count // 5], Coupon, anchor=AFTERNOON - HOUR)
-    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
     assert len(batch.claims) == count
     outcome, made = statements(lambda: hand_over(batch.claims, batch.token, now=AFTERNOON))
     assert len(outcome.handed) == count
@@ -103,7 +105,7 @@ def test_a_tick_with_nothing_to_do_costs_four_statements() -> None:
 def test_judging_costs_the_same_for_five_and_for_two_hundred() -> None:
     few = judged(5)
     assert equal(few, judged(200))
-    assert len(few) <= 16  # three of them load the plans
+    assert len(few) <= 19  # three of them load the plans, three the limits
 
 
 def test_handing_over_costs_the_same_for_five_and_for_twenty_five() -> None:
@@ -135,7 +137,7 @@ def test_reaping_costs_the_same_for_five_and_for_a_hundred() -> None:
 
     def reaped(count: int) -> list[str]:
         enrol_all(make_contacts(count), Pair, anchor=AFTERNOON - HOUR)
-        batch = judging.judge(Lane.FLOW, plans, now=AFTERNOON, closed={})
+        batch = judging.judge(Lane.FLOW, plans, limits.load(), now=AFTERNOON, closed={})
         hand_over(batch.claims[: count // 2], batch.token, now=AFTERNOON)
         _, made = statements(lambda: reap(plans, now=AFTERNOON + HOUR))
         assert Message.objects.filter(state=State.UNKNOWN).count() == count // 2
@@ -155,7 +157,7 @@ def test_an_index_finds_what_is_due_what_was_sent_and_what_is_leased() -> None:
         cursor.execute("ANALYZE oscar_crosschannel_message")
     plans = load_plans()
     with CaptureQueriesContext(connection) as queries:
-        judging.judge(Lane.CAMPAIGN, plans, now=AFTERNOON + timedelta(seconds=100), closed={})
+        judging.judge(Lane.CAMPAIGN, plans, limits.load(), now=AFTERNOON + timedelta(seconds=100), closed={})
         reap(plans, now=AFTERNOON + HOUR)
         agenda.read(AFTERNOON)
         agenda.next_turn(AFTERNOON, AFTERNOON + timedelta(seconds=30))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
 
+from oscar_crosschannel.channels.base import Pace
 from oscar_crosschannel.channels.sms_backends.locmem import outbox
 from oscar_crosschannel.core.outbound import Content, NotSent, Receipt, Refused, UnknownOutcome
-from oscar_crosschannel.models import Message, Suppression
-from oscar_crosschannel.services import consents, setup, suppressions, trials
+from oscar_crosschannel.models import ChannelRest, Message, Suppression
+from oscar_crosschannel.services import consents, pacing, setup, suppressions, trials
 from oscar_crosschannel.services.plans import PlannedFlow, load_plans
 from oscar_crosschannel.services.rendering import CopyKey
 from tests.factories import NOON, make_contacts
@@ -104,6 +106,29 @@ def test_nobody_is_texted_after_stop_not_even_as_a_test() -> None:
 def test_what_is_no_address_is_told(channel: str, raw: str) -> None:
     with pytest.raises(trials.NotAllowed, match="This is no"):
         trials.addressed(channel, raw)
+
+
+@pytest.mark.rule(56)
+def test_while_a_channel_rests_no_test_is_tried(sms: Wires) -> None:
+    rest = ChannelRest.objects.create(
+        channel="sms", since=NOON, until=NOON + timedelta(minutes=4, seconds=1), code="20003"
+    )
+    with pytest.raises(trials.NotAllowed, match=r"does not work at the moment. Try again in 5 minutes."):
+        try_out("sms", Content(text="Hi"), NUMBER)
+    assert not sms.calls
+
+    ChannelRest.objects.filter(pk=rest.pk).update(until=NOON)
+    assert isinstance(try_out("sms", Content(text="Hi"), NUMBER), Receipt)
+
+
+@pytest.mark.rule(80)
+def test_a_test_takes_its_turns_as_every_message_does(sms: Wires) -> None:
+    sms.per_second, sms.costs = 0.1, lambda content: 3
+    assert isinstance(try_out("sms", Content(text="Hi"), NUMBER), Receipt)
+    assert not pacing.Turns().take(Pace(sender="sms", per_second=0.1), 1, now=NOON + timedelta(seconds=29))
+    with pytest.raises(trials.NotAllowed, match=r"busy with other messages. Try again in 30 seconds."):
+        try_out("sms", Content(text="Hi"), NUMBER)
+    assert len(sms.calls) == 1
 
 
 # It survives.

@@ -13,7 +13,7 @@ from oscar_crosschannel.core.outbound import NotSent, Refused, SenderBroken, Unk
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Contact, FlowStep, Message, VoucherBudget, VoucherGrant
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import judging
+from oscar_crosschannel.services import judging, limits
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
 from oscar_crosschannel.services.plans import load_plans
@@ -166,7 +166,7 @@ def test_a_code_that_ran_out_while_the_sender_was_broken_is_not_sent(
 
 def test_a_hand_over_that_fails_leaves_no_code(offer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     enter(2)
-    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
 
     def fail(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("power cut")
@@ -179,7 +179,7 @@ def test_a_hand_over_that_fails_leaves_no_code(offer: Any, monkeypatch: pytest.M
 
 def test_asking_twice_for_one_message_gives_one_code(offer: Any) -> None:
     enter(1)
-    batch = judging.judge(Lane.FLOW, load_plans(), now=AFTERNOON, closed={})
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=AFTERNOON, closed={})
     (once,) = hand_over(batch.claims, batch.token, now=AFTERNOON).handed
     Message.objects.update(state=State.CLAIMED)
     (twice,) = hand_over(batch.claims, batch.token, now=AFTERNOON).handed

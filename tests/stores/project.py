@@ -102,12 +102,14 @@ def open_store(
     folder: Path,
     *,
     python: str = sys.executable,
+    kit: Path = ROOT,
 ) -> Iterator[Store]:
     """Run the project whose settings module is `settings`, and end it.
 
     `environment`: what the settings ask of it, at least SANDBOX_BASE_URL, the address to serve (see
     `sandbox.demo.world.environment`). `folder`: working directory, importable, and home of the log.
-    `python`: which interpreter; Oscar and this app must be installed there.
+    `python`: which interpreter; Oscar and this app must be installed there. `kit`: where this
+    process finds `tests.stores`.
     """
     log = folder / "store.log"
     with log.open("w") as complaints:
@@ -118,7 +120,7 @@ def open_store(
             stderr=complaints,
             text=True,
             cwd=folder,
-            env=surroundings(settings, environment, folder),
+            env=surroundings(settings, environment, folder, kit),
         )
         try:
             store = Store(process, environment["SANDBOX_BASE_URL"], log)
@@ -129,12 +131,14 @@ def open_store(
             process.communicate()
 
 
-def surroundings(settings: str, environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+def surroundings(
+    settings: str, environment: Mapping[str, str], folder: Path, kit: Path = ROOT
+) -> dict[str, str]:
     """The environment of a process of the project."""
     return {
         **os.environ,
         **environment,
         "DJANGO_SETTINGS_MODULE": settings,
-        "PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT))),
+        "PYTHONPATH": os.pathsep.join(map(str, (folder, kit))),
         "PYTHONUNBUFFERED": "1",
     }

@@ -125,12 +125,27 @@ def test_a_soft_bounce_suppresses_nobody(attempt: Attempt, settings: Any) -> Non
         ("Brevo", {"event": "invalid_email"}, {"event": "soft_bounce"}),
         ("MailerSend", {"data": {"type": "hard_bounced"}}, {"data": {"type": "soft_bounced"}}),
         ("Mailgun", {"event-data": {"severity": "permanent"}}, {"event-data": {"severity": "temporary"}}),
+        (
+            "Mailgun",
+            {"event-data": {"severity": "permanent", "reason": "bounce"}},
+            {"event-data": {"severity": "permanent", "reason": "old"}},
+        ),
         ("Mailjet", {"hard_bounce": True}, {"hard_bounce": False}),
         ("Mandrill", {"event": "hard_bounce"}, {"event": "soft_bounce"}),
         (
             "Resend",
             {"data": {"bounce": {"message": "The provider sent a hard bounce message."}}},
             {"data": {"bounce": {"message": "a bounce message because the inbox was full."}}},
+        ),
+        (
+            "Resend",
+            {"data": {"bounce": {"message": "Gone.", "type": "Permanent"}}},
+            {"data": {"bounce": {"message": "Full.", "type": "Transient"}}},
+        ),
+        (
+            "SparkPost",
+            {"msys": {"message_event": {"bounce_class": "10"}}},
+            {"msys": {"message_event": {"bounce_class": "22"}}},
         ),
         ("SendGrid", {"event": "bounce", "type": "bounce"}, {"event": "bounce", "type": "blocked"}),
         ("Unisender Go", {"status": "hard_bounced"}, {"status": "soft_bounced"}),
@@ -147,7 +162,7 @@ def test_each_provider_says_in_its_own_way_that_an_address_is_gone(
 
 @pytest.mark.parametrize(("reason", "hard"), [("invalid", True), ("bounced", True), ("blocked", False)])
 def test_of_other_providers_the_reason_is_believed(reason: str, hard: bool) -> None:
-    assert is_hard("SparkPost", event(event_type="bounced", reject_reason=reason)) is hard
+    assert is_hard("Mailtrap", event(event_type="bounced", reject_reason=reason)) is hard
 
 
 # it refuses

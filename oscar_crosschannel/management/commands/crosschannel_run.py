@@ -19,13 +19,18 @@ from django.utils.module_loading import import_string
 
 from ... import signals
 from ...conf import settings
-from ...services import dispatch, failures
+from ...services import dispatch, failures, retention
 
 logger = logging.getLogger(__name__)
+
+#: Seconds after which the loop asks again whether a day has passed since old rows were thrown away.
+ASK_TO_PRUNE = 3600.0
 
 
 class Command(BaseCommand):
     help = "Runs the cross-channel engine: decides, sends and records what is due."
+
+    _asks_to_prune_at = 0.0  #: on the monotonic clock
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="one pass, then exit (for cron)")
@@ -70,6 +75,9 @@ class Command(BaseCommand):
         if verbosity > 1 or (verbosity and report.judged):
             outcomes = ", ".join(f"{kind} {count}" for kind, count in sorted(report.outcomes.items()))
             self.stdout.write(f"folded {report.folded}, judged {report.judged}: {outcomes or 'nothing sent'}")
+        if time.monotonic() >= self._asks_to_prune_at:
+            self._asks_to_prune_at = time.monotonic() + ASK_TO_PRUNE
+            retention.prune_daily(timezone.now())
 
     def _stop_politely(self, stopping: threading.Event) -> None:
         """A signal lets the running pass end; nothing is left half-sent."""

@@ -19,7 +19,7 @@ from oscar_crosschannel import signals
 from oscar_crosschannel.conf import settings
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.models import InboxEvent, Message
-from oscar_crosschannel.services import dispatch
+from oscar_crosschannel.services import consents, dispatch
 from sandbox import clock
 
 from . import phones
@@ -67,10 +67,11 @@ def advance(until: datetime | None) -> list[Happening]:
 
 
 def next_moment() -> datetime | None:
-    """When something falls due next, after now."""
+    """When something falls due next, after now; that nobody answered a question is nothing to look at."""
     now = timezone.now()
     messages = Message.objects.filter(state=State.PLANNED, due_at__gt=now).order_by("due_at")
-    events = InboxEvent.objects.filter(processed_at=None, not_before__gt=now).order_by("not_before")
+    waiting = InboxEvent.objects.filter(processed_at=None, not_before__gt=now)
+    events = waiting.exclude(name=consents.REQUEST_OVER).order_by("not_before")
     moments = [
         messages.values_list("due_at", flat=True).first(),
         events.values_list("not_before", flat=True).first(),

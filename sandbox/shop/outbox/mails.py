@@ -86,6 +86,7 @@ def forget() -> None:
     """Empty the files. They stay, because the engine may have one open for its next email."""
     for path in _folder().glob("*.log"):
         path.write_bytes(b"")
+    _read.cache_clear()  # a file that grew again to its old size would pass for what it was
 
 
 @lru_cache(maxsize=512)

@@ -11,7 +11,7 @@ from django.conf import settings
 from oscar_crosschannel.admin import sentences, titles
 from oscar_crosschannel.core.facts import EMAIL, SMS, Answer
 from oscar_crosschannel.models import Contact, ContactPoint
-from oscar_crosschannel.services import facts
+from oscar_crosschannel.services import limits
 from sandbox.shop.people import PEOPLE, Person
 
 from . import mails
@@ -59,7 +59,7 @@ class Reader:
         return (
             self.contact is not None
             and point is not None
-            and facts.sms_hours(self.contact, point).closes(now) is None
+            and limits.load().terms(self.contact, point).hours.closes(now) is None
         )
 
     def _answer(self, channel: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
+from oscar_crosschannel.services.previews import in_new_windows
 from sandbox.shop.people import STAFF
 
 from . import beginning, engine, happenings, mails, outlooks, phones, readers
@@ -31,9 +31,6 @@ from .readers import Reader
 #: Where the list of what happened last stands in the session.
 TOLD = "outbox_told"
 MORNING = 9
-
-_HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
-_NEW_TAB = '<base target="_blank">'
 
 View = Callable[..., HttpResponse]
 
@@ -104,9 +101,7 @@ def mail_html(_request: HttpRequest, mail_id: str) -> HttpResponse:
     mail = mails.find(mail_id)
     if mail is None or not mail.html:
         raise Http404
-    head = _HEAD.search(mail.html)
-    at = head.end() if head else 0
-    return HttpResponse(mail.html[:at] + _NEW_TAB + mail.html[at:])
+    return HttpResponse(in_new_windows(mail.html))
 
 
 @_button

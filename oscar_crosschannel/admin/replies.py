@@ -1,0 +1,188 @@
+"""Replies to read: what people wrote that may mean stop. Marketing to them waits for a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.text import Truncator, capfirst
+from django.utils.translation import gettext, gettext_lazy as _
+
+from ..models import Contact, ContactPoint, InboxEvent, Suppression, UnreadReply
+from ..services import doubts
+from . import people, sentences, titles
+from .acting import Act, ActingAdmin, Done, NoteForm
+from .filters import ChannelFilter
+from .longlists import LongListed
+from .reading import StoryAdmin, badge
+
+#: Of those who share an address, the page names so many at most.
+MOST_USERS = 20
+
+
+class _Decision(Act):
+    """What somebody decides who has read one reply. A reply that came later is another one to read."""
+
+    of, permission = UnreadReply, "read_reply"
+
+    @staticmethod
+    def choose(ids: Sequence[int]) -> QuerySet[Any]:
+        return InboxEvent.objects.filter(pk__in=ids[:1])
+
+    @property
+    def reply(self) -> InboxEvent:
+        reply: InboxEvent = self.rows[0]
+        return reply
+
+    def about(self) -> Iterable[str]:
+        yield gettext("They wrote: “%(words)s”") % {"words": words_of(self.reply)}
+
+    def objection(self) -> str:
+        if doubts.unread(self.reply.pk) is not None:
+            return ""
+        return gettext("It was settled before, or another reply came after it that is to be read first.")
+
+    def settled(self, done: bool, told: str, logged: str) -> Done:
+        """The report on it, once it is done; `logged` goes to all that it is about."""
+        if not done:
+            return Done(gettext("Nothing was changed: it was settled a moment ago."), went_well=False)
+        return Done(told, log=[(row, logged) for row in self._concerned])
+
+    def do(self, said: Mapping[str, Any], actor: str) -> Done:
+        # before it is settled: afterwards nothing leads from the reply to whom it concerns
+        found = doubts.unread(self.reply.pk)
+        rows = Suppression.objects.filter(pk=found.pk) if found is not None else Suppression.objects.none()
+        self._concerned: list[Any] = [*rows, *(_users(found) if found is not None else ())]
+        return self.decide(said, actor)
+
+    def decide(self, said: Mapping[str, Any], actor: str) -> Done:
+        """Settle it."""
+        raise NotImplementedError
+
+    def page(self) -> str:
+        return reverse("admin:oscar_crosschannel_unreadreply_changelist")
+
+
+class MeantStop(_Decision):
+    key = "stop"
+    title = _("They meant stop")
+    form_class = forms.Form
+
+    def about(self) -> Iterable[str]:
+        yield from super().about()
+        yield gettext("It counts as their own stop from now on, in their own words, and is kept as proof.")
+        yield gettext("Only the person can agree again; staff cannot take this back.")
+
+    def objection(self) -> str:
+        found = doubts.unread(self.reply.pk)
+        if found is not None and not doubts.address_of(found):
+            return gettext("The address is not known any more; marketing to it stays off as it is.")
+        return super().objection()
+
+    def decide(self, said: Mapping[str, Any], actor: str) -> Done:
+        done = doubts.was_stop(self.reply.pk, by=actor, now=self.now)
+        logged = gettext("read “%(words)s” as a stop") % {"words": words_of(self.reply)}
+        return self.settled(done, gettext("Recorded as a stop. It counts from now on."), logged)
+
+
+class MeantSomethingElse(_Decision):
+    key = "no-stop"
+    title = _("They did not mean stop")
+    form_class = NoteForm
+
+    def about(self) -> Iterable[str]:
+        yield from super().about()
+        yield gettext("Marketing goes on, as far as they have agreed to it.")
+
+    def decide(self, said: Mapping[str, Any], actor: str) -> Done:
+        done = doubts.was_no_stop(self.reply.pk, by=actor, note=said["note"], now=self.now)
+        words = {"words": words_of(self.reply), "note": said["note"]}
+        logged = gettext("read “%(words)s”, which is no stop: %(note)s") % words
+        return self.settled(done, gettext("Marketing goes on."), logged)
+
+
+@admin.register(UnreadReply)
+class UnreadReplyAdmin(ActingAdmin, LongListed, StoryAdmin):
+    acts = (MeantStop, MeantSomethingElse)
+    list_display = ("said", "whose", "channel_name", "received")
+    list_filter = (ChannelFilter,)
+    list_select_related = ("reply",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        same = ContactPoint.objects.filter(channel=OuterRef("channel"), digest=OuterRef("digest"))
+        address = Subquery(same.order_by("pk").values("address")[:1])
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(known_address=address)
+        return rows
+
+    @admin.display(description=_("what they wrote"))
+    def said(self, row: UnreadReply) -> str:
+        return Truncator(words_of(row.reply)).chars(100)
+
+    @admin.display(description=_("who"))
+    def whose(self, row: Any) -> str:
+        return row.known_address or (row.reply.phone if row.reply else "") or gettext("nobody we know")
+
+    @admin.display(description=_("channel"))
+    def channel_name(self, row: UnreadReply) -> str:
+        return capfirst(sentences.channels([row.channel]))
+
+    @admin.display(description=_("when"))
+    def received(self, row: UnreadReply) -> datetime:
+        return row.reply.occurred_at if row.reply else row.since
+
+    def heading(self, row: Any) -> str:
+        return self.whose(row)
+
+    def story(self, row: UnreadReply, now: datetime) -> Mapping[str, Any]:
+        users = _users(row)[:MOST_USERS]
+        known = format_html_join("; ", "{}", ((titles.link(user, people.label(user)),) for user in users))
+        facts = [
+            (gettext("Received"), self.received(row)),
+            (gettext("Channel"), self.channel_name(row)),
+            (gettext("From"), known or self.whose(row)),
+            (gettext("Subject"), row.reply.data.get("subject", "") if row.reply else ""),
+            (gettext("Sender"), _sender(row)),
+        ]
+        return {
+            "badge": badge(_("to be read"), "doubt"),
+            "standing": gettext("Marketing to this address waits for a decision."),
+            "facts": [(name, value) for name, value in facts if value],
+            "words": words_of(row.reply),
+            "reply": row.reply,
+        }
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        mine = {act.key.replace("-", "_"): act.url() for act in self.acts if act.is_allowed(request.user)}
+        return super().render_change_form(request, {**context, "decisions": mine}, *args, **kwargs)
+
+
+def words_of(reply: InboxEvent | None) -> str:
+    """What somebody wrote; of an email without words its subject."""
+    if reply is None:
+        return gettext("(their words are not kept any more)")
+    return reply.data.get("body") or reply.data.get("subject") or ""
+
+
+def _sender(row: UnreadReply) -> str:
+    """Of an email that proves nothing, whom it claims to be from."""
+    if row.reply is None or not row.reply.email or row.reply.data.get("message"):
+        return ""
+    return gettext("%(address)s, as far as an email tells: anybody can write that") % {
+        "address": row.reply.email
+    }
+
+
+def _users(row: UnreadReply) -> list[Contact]:
+    """Everybody who uses the address."""
+    same = ContactPoint.objects.filter(channel=row.channel, digest=row.digest)
+    users = Contact.objects.filter(pk__in=same.values("contact_id"), merged_into=None)
+    return list(users.prefetch_related("points").order_by("pk"))

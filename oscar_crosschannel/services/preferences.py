@@ -1,0 +1,411 @@
+"""What a person gets, since when and why, and every change they make to it themselves.
+
+Two doors lead here: the person's account, and the signed link in a message, which proves that they
+read what goes to one address of theirs. A link speaks for its address while that is in use: an old
+mailbox may have a new owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction
+
+from ..conf import settings
+from ..core.events import ConsentAnswer
+from ..core.facts import EMAIL, SMS, Answer, Purpose
+from ..core.rulings import Reason
+from ..models import Consent, ConsentEvent, Contact, ContactPoint, Message, Suppression, Topic
+from . import consents, contacts, recall, topics, wordings
+from .topics import Words
+from .wordings import Wording
+
+CHANNELS = (EMAIL, SMS)
+#: So many different numbers may be asked for a YES in a day: each question is a text to somebody.
+MOST_NUMBERS = 3
+#: What a changed preference may have been the reason for.
+_WAITED = (Reason.PAUSED, Reason.CAPPED, Reason.OUTSIDE_HOURS, Reason.AWAITING_OPT_IN)
+
+
+class WordsChanged(Exception):
+    """Nobody knows any more what somebody read before they agreed, so they have to read it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who stands at the page, and by which door they came."""
+
+    contact: Contact | None  #: None: an account of which nothing is known yet
+    user_id: int | None = None  #: of who is signed in
+    email: str = ""  #: of the account, normalised
+    message: Message | None = None  #: the one whose link was followed
+    proven: ContactPoint | None = None  #: the address that message went to
+
+    @property
+    def signed_in(self) -> bool:
+        return self.message is None
+
+    @property
+    def source(self) -> str:
+        """The door, as the ledger names it."""
+        return "account" if self.signed_in else "page"
+
+
+class Standing(StrEnum):
+    """How things are with one topic on one channel."""
+
+    ON = "on"
+    OFF = "off"
+    PENDING = "pending"  #: to be confirmed by the owner of the address
+    LAPSED = "lapsed"  #: a consent, or a question, whose time is over
+    WHEN_ASKED = "when_asked"  #: comes when the person asks for one, and they have not said otherwise
+    ALWAYS = "always"  #: belongs to an order or an account; nothing to switch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One topic on one channel, as it stands."""
+
+    channel: str
+    topic: str
+    standing: Standing
+    kind: str = ""  #: which words switching it on takes
+    event: ConsentEvent | None = None  #: what was said last
+    until: datetime | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the box is ticked."""
+        return self.standing in (Standing.ON, Standing.PENDING, Standing.WHEN_ASKED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicChoices:
+    """One topic, with a choice for each channel."""
+
+    topic: Topic
+    words: Words
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """The address a channel uses, and what stands against it."""
+
+    channel: str
+    address: str  #: empty: none is known
+    point: ContactPoint | None
+    block: Suppression | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """All that the page shows."""
+
+    topics: tuple[TopicChoices, ...]
+    reaches: Mapping[str, Reach]
+    #: by kind: what one agrees to by switching something on, naming all that can be
+    words: Mapping[str, Wording]
+    #: numbers that have yet to be confirmed by email before they are asked
+    to_confirm: tuple[str, ...]
+
+    def choice(self, channel: str, topic: str) -> Choice | None:
+        """The choice of a topic on a channel, if the page has one."""
+        found = (choice for each in self.topics for choice in each.choices)
+        return next((choice for choice in found if (choice.channel, choice.topic) == (channel, topic)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the person changed, and only that."""
+
+    on: Collection[tuple[str, str]] = ()  #: (channel, topic)
+    off: Collection[tuple[str, str]] = ()
+    #: a further number, normalised, and the topics that are to go there
+    phone: str = ""
+    phone_topics: Collection[str] = ()
+    #: the words that were shown, by kind: their digest, and the topics they name
+    words: Mapping[str, tuple[str, Collection[str]]] = field(default_factory=dict)
+    language: str = ""  #: of the words
+    proven_age: int | None = None
+    #: further fields of `ConsentAnswer`: page_url, ip, user_agent, session
+    circumstances: Mapping[str, Any] = field(default_factory=dict)
+    #: changed fields of the contact, as `choose` takes them
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def by_account(user_id: int, email: str) -> Visitor:
+    """Who is signed in. `email` is the account's, as the shop has it now."""
+    contact = Contact.objects.filter(user_id=user_id).first()
+    return Visitor(contact=contact, user_id=user_id, email=contacts.normalise(EMAIL, email) or "")
+
+
+def by_link(message: Message) -> Visitor | None:
+    """Who followed the link of a message; None when its address is not the person's any more."""
+    contact = contacts.followed(message.contact)
+    if message.point is None:
+        return None
+    own = contact.points.filter(channel=message.point.channel, address=message.point.address, current=True)
+    proven = own.first()
+    return Visitor(contact=contact, message=message, proven=proven) if proven is not None else None
+
+
+def read(visitor: Visitor, *, language: str, now: datetime) -> Preferences:
+    """What the page shows. A constant number of statements, none of which writes."""
+    reaches = _reaches(visitor)
+    points = {reach.point.pk: reach.channel for reach in reaches.values() if reach.point is not None}
+    answers = {
+        (points[consent.point_id], consent.topic): consent
+        for consent in Consent.objects.select_related("event").filter(point_id__in=points)
+    }
+    answered = {topic for _, topic in answers}
+    shown = tuple(
+        TopicChoices(
+            topic=topic,
+            words=topics.words(topic, language),
+            choices=tuple(
+                _choice(topic, reach, answers.get((channel, topic.key)), now)
+                for channel, reach in reaches.items()
+            ),
+        )
+        for topic in topics.in_order()
+        if topic.offered or topic.key in answered
+    )
+    return Preferences(
+        topics=shown,
+        reaches=reaches,
+        words=_words(shown, visitor, reaches[SMS], language),
+        to_confirm=_to_confirm(visitor, now),
+    )
+
+
+@transaction.atomic
+def save(visitor: Visitor, wishes: Wishes, *, now: datetime) -> None:
+    """Do what the person changed. Who switches off is heard at once; who switches on may be asked to confirm.
+
+    Raises `WordsChanged`, and then nothing is done.
+    """
+    contact = _known(visitor, now)
+    addresses = _in_use(contact)
+    _lock(contact, [*addresses.items(), (SMS, wishes.phone)])
+    for channel in CHANNELS:
+        off = sorted(topic for where, topic in wishes.off if where == channel)
+        if off and channel in addresses:
+            _stop(visitor, channel, addresses[channel], off, mechanism="checkbox", now=now)
+    choose(contact, now=now, **wishes.details)
+    for answer in _answers(visitor, wishes, addresses, now):
+        consents.take_answer(
+            contact,
+            answer,
+            signed_in=visitor.signed_in,
+            owns=visitor.proven.address if visitor.proven is not None else "",
+            at=now,
+            now=now,
+        )
+
+
+@transaction.atomic
+def stop(visitor: Visitor, channels: Collection[str], *, now: datetime) -> None:
+    """Stop everything on these channels that a person may stop."""
+    reaches = _reaches(visitor)
+    addresses = {channel: reaches[channel].address for channel in channels if reaches[channel].address}
+    _lock(visitor.contact, addresses.items())
+    for channel, address in addresses.items():
+        _stop(visitor, channel, address, None, mechanism="button", now=now)
+
+
+@transaction.atomic
+def choose(contact: Contact, *, now: datetime, **details: Any) -> None:
+    """Set what the person chose of language, zone, primary_channel, fewer and paused_until.
+
+    What is claimed is judged anew by it, and so is what waits.
+    """
+    if unknown := details.keys() - _CHOSEN:
+        raise TypeError(f"Nobody chooses {', '.join(sorted(unknown))}.")
+    (row,) = contacts.lock([contact.pk])
+    changed = {name: value for name, value in details.items() if getattr(row, name) != value}
+    if not changed:
+        return
+    for name, value in changed.items():
+        setattr(row, name, value)
+        setattr(contact, name, value)
+    row.save(update_fields=list(changed))
+    for channel in sorted(settings.CHANNELS):
+        recall.recall_contacts([row.pk], reason=Reason.PAUSED, now=now, channel=channel)
+    recall.wake([row.pk], now=now, reasons=_WAITED)
+
+
+_CHOSEN = {"language", "zone", "primary_channel", "fewer", "paused_until"}
+
+
+def set_primary_channel(contact: Contact, channel: str, *, now: datetime) -> None:
+    """The channel the person would rather be written to on; empty: either."""
+    if channel and channel not in settings.CHANNELS:
+        raise ValueError(f"There is no channel {channel!r}.")
+    choose(contact, now=now, primary_channel=channel)
+
+
+def may_ask(visitor: Visitor, number: str, *, now: datetime) -> bool:
+    """Whether one more number may be sent a question. Without a limit, a page could text the whole world."""
+    if visitor.contact is None:
+        return True
+    asked = ConsentEvent.objects.filter(
+        contact=visitor.contact,
+        channel=SMS,
+        action=ConsentEvent.Action.REQUEST,
+        at__gt=now - timedelta(days=1),
+    )
+    return asked.exclude(address=number).order_by().values("address").distinct().count() < MOST_NUMBERS
+
+
+def _in_use(contact: Contact) -> dict[str, str]:
+    """The address in use on each channel."""
+    return dict(contact.points.filter(current=True).values_list("channel", "address"))
+
+
+def _reaches(visitor: Visitor) -> dict[str, Reach]:
+    """By channel. The email of an account is the one that the shop has now, whatever was written to last."""
+    points: dict[str, ContactPoint] = {}
+    for point in visitor.contact.points.all() if visitor.contact is not None else ():
+        wanted = point.address == visitor.email if point.channel == EMAIL and visitor.email else point.current
+        if wanted:
+            points[point.channel] = point
+    blocks = {
+        (block.channel, block.digest): block
+        for block in Suppression.objects.filter(
+            digest__in=[point.digest for point in points.values()], lifted_at=None
+        )
+    }
+    found = {}
+    for channel in CHANNELS:
+        own = points.get(channel)
+        known = own.address if own is not None else visitor.email if channel == EMAIL else ""
+        block = blocks.get((channel, own.digest)) if own is not None else None
+        found[channel] = Reach(channel=channel, address=known, point=own, block=block)
+    return found
+
+
+def _choice(topic: Topic, reach: Reach, consent: Consent | None, now: datetime) -> Choice:
+    channel, purpose = reach.channel, Purpose(topic.purpose)
+    if purpose is Purpose.CRITICAL or (purpose is Purpose.TRANSACTIONAL and channel == EMAIL):
+        return Choice(channel=channel, topic=topic.key, standing=Standing.ALWAYS)
+    return Choice(
+        channel=channel,
+        topic=topic.key,
+        standing=_standing(purpose, reach, consent, now),
+        kind=wordings.kind_for(channel, purpose),
+        event=consent.event if consent is not None else None,
+        until=consent.until if consent is not None else None,
+    )
+
+
+def _standing(purpose: Purpose, reach: Reach, consent: Consent | None, now: datetime) -> Standing:
+    if consent is None:
+        is_blocked = reach.block is not None and reach.block.scope == Suppression.Scope.EVERYTHING
+        by_request = purpose is Purpose.REQUESTED and reach.address and not is_blocked
+        return Standing.WHEN_ASKED if by_request else Standing.OFF
+    if consent.answer == Answer.REVOKED:
+        return Standing.OFF
+    if consent.until is not None and consent.until <= now:
+        return Standing.LAPSED
+    return Standing.ON if consent.answer == Answer.GRANTED else Standing.PENDING
+
+
+def _words(
+    shown: Iterable[TopicChoices], visitor: Visitor, texts: Reach, language: str
+) -> dict[str, Wording]:
+    named: dict[str, list[str]] = {}
+    for each in shown:
+        for choice in each.choices:
+            if choice.kind:
+                named.setdefault(choice.kind, []).append(choice.topic)
+    country = visitor.contact.country if visitor.contact is not None else ""
+    if texts.point is not None:
+        country = texts.point.country or country
+    vocabulary = wordings.read(language, country=country)
+    return {kind: vocabulary.wording(kind, keys) for kind, keys in named.items()}
+
+
+def _to_confirm(visitor: Visitor, now: datetime) -> tuple[str, ...]:
+    if visitor.contact is None:
+        return ()
+    asked = ConsentEvent.objects.filter(
+        contact=visitor.contact,
+        channel=SMS,
+        point=None,
+        action=ConsentEvent.Action.REQUEST,
+        expires_at__gt=now,
+    )
+    waiting = consents.unanswered(asked.values_list("pk", flat=True))
+    return tuple(sorted({request.address for request in waiting.values()}))
+
+
+def _known(visitor: Visitor, now: datetime) -> Contact:
+    """The contact to write to. Of an account, with the email that the shop has now."""
+    contact = visitor.contact
+    if visitor.user_id is not None:
+        contact = contacts.identify(user_id=visitor.user_id, now=now) or contact
+    assert contact is not None  # an account without any email has none, and its page no form
+    return contact
+
+
+def _lock(contact: Contact | None, addresses: Iterable[tuple[str, str]]) -> None:
+    """Lock everybody whom the change can concern, at once and in id order."""
+    people = {contact.pk} if contact is not None else set()
+    for channel, address in addresses:
+        if address:
+            people |= {each.pk for each in contacts.find_by_address(channel, address)}
+    contacts.lock(people)
+
+
+def _stop(
+    visitor: Visitor, channel: str, address: str, keys: list[str] | None, *, mechanism: str, now: datetime
+) -> None:
+    consents.revoke(
+        channel,
+        address,
+        topics=keys,
+        source=visitor.source,
+        mechanism=mechanism,
+        message_id=visitor.message.pk if visitor.message is not None else None,
+        now=now,
+    )
+
+
+def _answers(
+    visitor: Visitor, wishes: Wishes, addresses: Mapping[str, str], now: datetime
+) -> Iterable[ConsentAnswer]:
+    """One answer for each set of words that something was switched on under."""
+    by_words: dict[tuple[str, str], list[str]] = {}
+    wanted = {(channel, topic) for channel, topic in wishes.on if not (channel == SMS and wishes.phone)}
+    wanted |= {(SMS, topic) for topic in wishes.phone_topics}
+    purposes = dict(
+        Topic.objects.filter(key__in={topic for _, topic in wanted}).values_list("key", "purpose")
+    )
+    for channel, topic in sorted(wanted):
+        if topic in purposes:
+            kind = wordings.kind_for(channel, Purpose(purposes[topic]))
+            by_words.setdefault((channel, kind), []).append(topic)
+    for (channel, kind), keys in by_words.items():
+        digest, named = wishes.words.get(kind, ("", ()))
+        shown = wordings.shown(
+            digest, channel=channel, language=wishes.language, kind=kind, topics=named, now=now
+        )
+        if shown is None:
+            raise WordsChanged
+        yield ConsentAnswer(
+            channel=channel,
+            kind=kind,
+            text=digest,
+            topics=keys,
+            language=wishes.language,
+            given=True,
+            form=visitor.source,
+            address=wishes.phone if channel == SMS and wishes.phone else addresses.get(channel, ""),
+            proven_age=wishes.proven_age,
+            **wishes.circumstances,
+        )

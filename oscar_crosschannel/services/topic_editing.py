@@ -1,0 +1,94 @@
+"""Changing a topic, what follows from it, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from ..core.facts import Purpose
+from ..models import Consent, ConsentTemplate, ConsentText, FrequencyCap, Message, Topic, TopicWords
+from ..models.messages import Lane
+from . import copies, promotion, recall, topics
+from .plans import PlannedFlow, load_plans
+
+
+def lock(key: str) -> Topic | None:
+    """The topic's row, which nobody else changes until the caller's transaction ends."""
+    return Topic.objects.select_for_update(of=("self",), no_key=True).filter(key=key).first()
+
+
+@transaction.atomic
+def keep(topic: Topic, further: Mapping[str, topics.Words | None], *, now: datetime) -> None:
+    """Write down a topic, new or locked, with its words in further languages; None: it has none of its own there.
+
+    What is planned already follows another purpose, and is judged by it.
+    """
+    before = Topic.objects.filter(pk=topic.pk).values_list("purpose", "minimum_age").first()
+    topic.save()
+    for language, own in further.items():
+        if own is None:
+            topic.words.filter(language=language).delete()
+        else:
+            defaults = {"name": own.name, "description": own.description}
+            TopicWords.objects.update_or_create(topic=topic, language=language, defaults=defaults)
+    if before is not None and before != (topic.purpose, topic.minimum_age):
+        _follow(topic, now)
+
+
+def _follow(topic: Topic, now: datetime) -> None:
+    """What waits for something that the old purpose asked for need not wait for it any more."""
+    lane = Lane.FLOW if topic.purpose == Purpose.MARKETING else Lane.URGENT
+    planned = Message.objects.filter(flow_id__in=[flow.flow_id for flow in flows_of(topic.key)])
+    recall.replan(planned.filter(calls=0).exclude(reason=""), due_at=now, reason="")
+    recall.replan(planned, purpose=topic.purpose, lane=lane)
+
+
+def flows_of(key: str) -> list[PlannedFlow]:
+    """The flows that write about a topic."""
+    return [flow for flow in load_plans() if flow.plan.topic == key]
+
+
+def promotions(topic: Topic, purpose: Purpose) -> Iterator[tuple[PlannedFlow, copies.Promotion]]:
+    """What speaks against giving a topic this purpose: where its flows promote (rule 39)."""
+    if purpose in promotion.MAY_NOT_PROMOTE:
+        for flow in flows_of(topic.key):
+            for found in copies.promotions(flow):
+                yield flow, found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """What would hang in the air without a topic."""
+
+    is_shipped: bool  #: every migration would make it again
+    flows: tuple[str, ...]  #: their keys
+    consents: bool
+    words: bool  #: of consent, shown once or to be shown, that name it
+    limits: tuple[str, ...]  #: names of frequency limits for it
+
+    def __bool__(self) -> bool:
+        return bool(self.is_shipped or self.flows or self.consents or self.words or self.limits)
+
+
+def references(topic: Topic) -> References:
+    """Who refers to a topic."""
+    key = topic.key
+    shown = ConsentText.objects.values_list("topics", flat=True)
+    to_show = ConsentTemplate.objects.values_list("topics", flat=True)
+    return References(
+        is_shipped=key in topics.SHIPPED,
+        flows=tuple(flow.plan.key for flow in flows_of(key)),
+        consents=Consent.objects.filter(topic=key).exists(),
+        words=any(key in named for rows in (shown, to_show) for named in rows.iterator()),
+        limits=tuple(str(cap) for cap in FrequencyCap.objects.filter(topic=key)),
+    )
+
+
+def delete(topic: Topic) -> None:
+    """Delete a topic that nothing refers to. Raises ValueError if something does."""
+    if references(topic):
+        raise ValueError(f"Something refers to the topic {topic.key!r}.")
+    topic.delete()

@@ -1,0 +1,116 @@
+"""Topics in the reader's words: the merchant's, or those that ship with the app, in every language it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db.models import QuerySet
+from django.utils import translation
+from django.utils.translation import gettext, gettext_noop
+
+from ..core.facts import Purpose
+from ..models import Topic
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """How a topic is called, and what it is about; the description may be empty."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipped:
+    """A topic that every installation begins with. Its words are translated until the merchant changes them."""
+
+    name: str
+    description: str
+    purpose: Purpose
+    #: whether shoppers choose it; `service` is only what pages of the shop ask for
+    offered: bool = True
+
+
+#: By key, in the order in which shoppers see them.
+SHIPPED: Mapping[str, Shipped] = {
+    "weekly_deals": Shipped(
+        name=gettext_noop("Weekly deals"),
+        description=gettext_noop("New things and offers, once or twice a week."),
+        purpose=Purpose.MARKETING,
+    ),
+    "basket_reminders": Shipped(
+        name=gettext_noop("Basket reminders"),
+        description=gettext_noop("A nudge when something was left in the basket."),
+        purpose=Purpose.MARKETING,
+    ),
+    "events": Shipped(
+        name=gettext_noop("Events"),
+        description=gettext_noop("Reminders of events booked in the shop."),
+        purpose=Purpose.REQUESTED,
+    ),
+    "order_updates": Shipped(
+        name=gettext_noop("Order updates"),
+        description=gettext_noop("What happens with an order."),
+        purpose=Purpose.TRANSACTIONAL,
+    ),
+    "service": Shipped(
+        name=gettext_noop("Service"),
+        description=gettext_noop("Confirmations of what was asked for on these pages."),
+        purpose=Purpose.TRANSACTIONAL,
+        offered=False,
+    ),
+}
+
+
+def in_order() -> QuerySet[Topic]:
+    """All topics in the shopper's order, ready for `words`. Two statements."""
+    return Topic.objects.prefetch_related("words")
+
+
+def words(topic: Topic, language: str) -> Words:
+    """How `topic` is called in a language ("de", "pt-br"); reads `topic.words`, which lists prefetch.
+
+    The merchant's words for the language, or for it without its region. Else the row's own, which
+    are translated while they are the shipped ones.
+    """
+    return _further(topic).get(language.lower()) or inherited(topic, language)
+
+
+def name(key: str, written: str, further: Mapping[str, str], language: str) -> str:
+    """The name alone, for whoever read columns: `written` is the row's, `further` are those by language."""
+    by_language = {spoken.lower(): own for spoken, own in further.items()}
+    for spoken in (language.lower(), language.lower().partition("-")[0]):
+        if spoken in by_language:
+            return by_language[spoken]
+    shipped = SHIPPED.get(key)
+    with translation.override(language):
+        return _in_force(written, shipped.name) if shipped else written
+
+
+def inherited(topic: Topic, language: str) -> Words:
+    """How `topic` would be called if nobody had written words for exactly this language."""
+    base, _, region = language.lower().partition("-")
+    if region and (own := _further(topic).get(base)):
+        return own
+    shipped = SHIPPED.get(topic.key)
+    if shipped is None:
+        return Words(name=topic.name, description=topic.description)
+    with translation.override(language):
+        return Words(
+            name=_in_force(topic.name, shipped.name),
+            description=_in_force(topic.description, shipped.description),
+        )
+
+
+def _further(topic: Topic) -> dict[str, Words]:
+    """The merchant's words by language, beside those of the row itself."""
+    rows = topic.words.all() if topic.pk else ()
+    return {row.language.lower(): Words(name=row.name, description=row.description) for row in rows}
+
+
+def _in_force(written: str, shipped: str) -> str:
+    return gettext(shipped) if written == shipped else written

@@ -1,0 +1,23 @@
+"""Tells what was reached, over all parts and whichever process lived them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what happened in all these lives."""
+    seen: Counter[str] = Counter()
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        if report.when == "call":
+            for key, value in report.user_properties:
+                if key == "lives" and isinstance(value, dict):
+                    seen.update(value)
+    if seen:
+        terminalreporter.section("What happened in random lives")
+        for what in ("lives", "steps"):
+            terminalreporter.line(f"{seen.pop(what):8} {what}")
+        for what, count in sorted(seen.items()):
+            terminalreporter.line(f"{count:8} {what}")

@@ -1,0 +1,47 @@
+"""How many lives, and what must have happened in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+#: Of the environment, which `python -m tests.lives` sets. A life of 50 steps takes 1.5 s of one core.
+PARTS, LIVES, STEPS, SEED = (
+    int(os.environ.get(f"LIVES_{name}", default))
+    for name, default in (("PARTS", 3), ("IN_EACH", 25), ("STEPS", 50), ("SEED", 1))
+)
+#: On PostgreSQL, where statements take longer.
+LIVES_ON_POSTGRESQL = 12
+
+#: What happens at least in 30 lives, so that nothing is proven by silence. About a third of what does.
+_IN_THIRTY = {
+    "marketing calls by email": 15,
+    "marketing calls by sms": 6,
+    "transactional calls by email": 15,
+    "transactional calls by sms": 15,
+    "stops by email": 20,
+    "stops by sms": 20,
+    "confirmed": 40,
+    "orders": 3,
+    "merges": 3,
+    "erasures": 3,
+    "records of workers": 2,
+    "in doubt": 2,
+}
+
+
+def parts() -> list[Any]:
+    """Each part draws other lives. The first is lived on PostgreSQL, too."""
+    return [0, *(pytest.param(part, marks=pytest.mark.sqlite) for part in range(1, PARTS))]
+
+
+def lives_of(vendor: str) -> int:
+    return LIVES_ON_POSTGRESQL if vendor == "postgresql" else LIVES
+
+
+def floors(lives: int) -> Mapping[str, int]:
+    """What must have happened in so many lives of 50 steps."""
+    return {what: floor * lives * STEPS // (30 * 50) for what, floor in _IN_THIRTY.items()}

@@ -1,0 +1,204 @@
+"""“Text me when it ships”: from the page that thanks for an order to the grant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bs4 import Tag
+from django.test import Client
+from django.urls import reverse
+from oscar.core.loading import get_model
+
+from oscar_crosschannel.core import tokens
+from oscar_crosschannel.models import Consent, ConsentEvent, InboxEvent
+from oscar_crosschannel.services import consents, links, wordings
+
+from .conftest import US_PHONE, Shopper, make_user, page, statements
+from .test_sign_up import asked, fold
+
+Order = get_model("order", "Order")
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("country")]
+
+BOX = ".crosschannel-order-texts"
+THANKS = "/checkout/thank-you/"
+OTHER = "+12125550147"
+
+
+def bought(shopper: Shopper, product: Any, email: str = "guest@example.com") -> Any:
+    """The shopper stands on the page that thanks."""
+    shopper.add(product)
+    assert shopper.buy(email).url == THANKS
+    return page(shopper.client.get(THANKS))
+
+
+def press(shopper: Shopper, html: Any, **fields: str) -> Any:
+    """Press the button of the box."""
+    box = html.select_one(BOX)
+    assert isinstance(box, Tag)
+    hidden = {str(field["name"]): str(field["value"]) for field in box.select("[type=hidden]")}
+    return shopper.client.post(str(box["action"]), {**hidden, **fields})
+
+
+def permitted() -> set[tuple[str, str]]:
+    return set(Consent.objects.filter(answer="granted").values_list("point__address", "topic"))
+
+
+# it works
+
+
+@pytest.mark.rule(1, 3, 4)
+def test_the_buyer_agrees_to_texts_about_orders_and_nothing_else(shopper: Shopper, product: Any) -> None:
+    html = bought(shopper, product)
+    words = wordings.wording("order_texts", "en", country="US").words
+    assert words in " ".join(html.select_one(BOX).text.split())
+    assert "+1••••••0123" in html.select_one(BOX).text
+    answer = press(shopper, html)
+    assert "+1••••••0123" in answer.content.decode()
+    fold()
+    assert permitted() == {(US_PHONE, "order_updates")}
+    event = ConsentEvent.objects.get(source="thank_you")
+    assert event.text is not None
+    assert (event.basis, event.mechanism, event.action) == ("express", "button", "grant")
+    assert (event.order_number, event.text.words) == (Order.objects.get().number, words)
+
+
+def test_another_number_can_be_typed(shopper: Shopper, product: Any) -> None:
+    press(shopper, bought(shopper, product), cc_phone="+1 212 555 0147")
+    fold()
+    assert permitted() == {(OTHER, "order_updates")}
+
+
+def test_an_account_agrees_likewise(shopper: Shopper, product: Any) -> None:
+    user = make_user("ada@example.com")
+    shopper.client.force_login(user)
+    shopper.add(product)
+    shopper.give_address()
+    shopper.choose_shipping()
+    shopper.place_order()
+    press(shopper, page(shopper.client.get(THANKS)))
+    fold()
+    assert permitted() == {(US_PHONE, "order_updates")}
+    assert Consent.objects.get().point.contact.user == user
+
+
+def test_it_is_asked_once(shopper: Shopper, product: Any) -> None:
+    press(shopper, bought(shopper, product))
+    assert not page(shopper.client.get(THANKS)).select(BOX)  # the tick is still to come
+    fold()
+    again = Shopper()
+    assert not bought(again, product, "guest@example.com").select(BOX)
+
+
+def test_who_left_the_box_alone_is_asked_after_the_next_order(shopper: Shopper, product: Any) -> None:
+    assert bought(shopper, product).select(BOX)
+    fold()
+    assert bought(shopper, product).select(BOX)
+
+
+# it refuses
+
+
+def test_a_number_that_cannot_be_texted_comes_back(shopper: Shopper, product: Any) -> None:
+    html = page(press(shopper, bought(shopper, product), cc_phone="+1 800 555 0123"))
+    assert html.select_one("[role=alert]")
+    field = html.select_one("[name=cc_phone]")
+    assert isinstance(field, Tag)
+    assert field["value"] == "+1 800 555 0123"
+    assert not InboxEvent.objects.filter(key__startswith="order-texts").exists()
+    assert press(shopper, html, cc_phone="+1 212 555 0147").status_code == 200
+
+
+@pytest.mark.rule(12)
+def test_under_the_email_of_an_account_its_owner_is_asked_first(shopper: Shopper, product: Any) -> None:
+    html = bought(shopper, product, "ada@example.com")
+    make_user("ada@example.com")
+    press(shopper, html)
+    fold()
+    assert permitted() == set()
+    assert asked("email") == 1
+
+
+@pytest.mark.rule(26)
+def test_a_number_that_said_stop_is_asked_first(shopper: Shopper, product: Any) -> None:
+    html = bought(shopper, product)
+    fold()
+    consents.revoke(
+        "sms",
+        US_PHONE,
+        topics=None,
+        source="keyword",
+        mechanism="keyword",
+        now=Order.objects.get().date_placed,
+    )
+    press(shopper, html)
+    fold()
+    assert permitted() == set()
+    assert asked("sms") == 1
+
+
+@pytest.mark.rule(44)
+def test_a_link_that_somebody_made_up_takes_nothing(shopper: Shopper, product: Any) -> None:
+    bought(shopper, product)
+    order = Order.objects.get()
+    good = links.order_texts_path(order.pk)
+    confirm = tokens.make(tokens.CONFIRM, order.pk, keys=[b"x"])
+    for path in (
+        good[:-2] + "/",
+        links.order_texts_path(order.pk + 1),
+        reverse("oscar_crosschannel:order_texts", args=[confirm]),
+    ):
+        assert Client().post(path, {"cc_phone": OTHER}).status_code == 404
+    assert not InboxEvent.objects.filter(key__startswith="order-texts").exists()
+
+
+@pytest.mark.parametrize("marker", ["", "en", "\0 \0", "x" * 5000, "en 00"])
+def test_words_that_somebody_made_up_permit_nothing(marker: str, shopper: Shopper, product: Any) -> None:
+    assert press(shopper, bought(shopper, product), cc_shown=marker).status_code == 200
+    fold()
+    assert permitted() == set()
+    assert not InboxEvent.objects.exclude(error="").exists()
+
+
+@pytest.mark.rule(43)
+def test_looking_at_the_page_behind_the_link_changes_nothing(shopper: Shopper, product: Any) -> None:
+    bought(shopper, product)
+    before = InboxEvent.objects.count()
+    answer = Client().get(links.order_texts_path(Order.objects.get().pk), {"cc_phone": OTHER})
+    assert "Text me when it ships" in answer.content.decode()
+    assert US_PHONE not in answer.content.decode()
+    assert InboxEvent.objects.count() == before
+
+
+# it survives
+
+
+def test_nothing_of_it_can_break_the_page_that_thanks(
+    shopper: Shopper, product: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("no words today")
+
+    monkeypatch.setattr(wordings, "read", broken)
+    shopper.add(product)
+    shopper.client.post(reverse("checkout:index"), {"username": "guest@example.com", "options": "anonymous"})
+    shopper.give_address()
+    shopper.choose_shipping()
+    shopper.client.post(reverse("checkout:preview"), {"action": "place_order"})
+    answer = shopper.client.get(THANKS)
+    assert answer.status_code == 200
+    assert not page(answer).select(BOX)
+
+
+def test_a_store_that_places_its_own_tags_shows_no_box(shopper: Shopper, product: Any, settings: Any) -> None:
+    settings.CROSSCHANNEL_TEMPLATE_INJECTION = False
+    assert not bought(shopper, product).select(BOX)
+
+
+def test_the_box_costs_two_statements(shopper: Shopper, product: Any, settings: Any) -> None:
+    bought(shopper, product)
+    full, _ = statements(lambda: shopper.client.get(THANKS))
+    settings.CROSSCHANNEL_TEMPLATE_INJECTION = False
+    bare, _ = statements(lambda: shopper.client.get(THANKS))
+    assert full - bare == 2

@@ -1,0 +1,117 @@
+"""What the app promises, each rule in one sentence for somebody who runs a shop or builds one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+#: Heading → number → promise.
+CHAPTERS: Mapping[str, Mapping[int, str]] = {
+    "A. Nobody hears from you who did not agree": {
+        1: "A marketing text needs a consent of the kind that the law of the person’s country accepts; an unknown country counts as the strictest.",
+        2: "Agreeing to email is not agreeing to texts, nor the other way round, and agreeing to one topic is not agreeing to another.",
+        3: "Consent boxes start empty and stand alone; whoever leaves them empty can still order, and has agreed to nothing.",
+        4: "A consent is stored only together with the exact words shown, where, when and for which address; later wording never replaces the old.",
+        5: "The words beside the box for texts contain everything US law asks for, and words that lack any of it are refused.",
+        6: "The ledger of consents only grows: no entry can be changed or deleted, and the newest word counts.",
+        7: "Consents that were imported, entered by staff or given anonymously say so, and without proof they permit no marketing text.",
+        8: "Where a consent must be confirmed, the one question sent offers nothing, lapses in time, and nothing else goes out before the answer.",
+        9: "A YES means consent only while a question to that very number is open.",
+        10: "START only undoes the carrier’s block; marketing stays off until the person agrees anew.",
+        11: "A provider that reports “subscribed” creates no consent.",
+        12: "A new phone number or email address starts without consent, whoever had it before.",
+        13: "A consent implied by a purchase or an inquiry ends on its day, and a soft opt-in counts only where a way out was offered.",
+        14: "Topics with a minimum age need a date of birth that was checked, not a ticked box.",
+        15: "Everything about one address can be handed out as one file; after an erasure only a keyed fingerprint stays, and it still blocks.",
+    },
+    "B. Stop means stop": {
+        16: "STOP and its sisters, however written, end texts at once, in the same transaction that stores the reply.",
+        17: "“Please stop texting me” counts as well; “cancel my order” does not.",
+        18: "If the provider understood a stop, it is one, in whatever language; if it understood nothing, our own reading still counts.",
+        19: "After a stop nothing leaves any more, not even what was planned, decided or queued before it.",
+        20: "A stop is confirmed at most once, promptly, without advertising, and not at all where the provider already answers.",
+        21: "A stop that asked “from everything?” and got no answer within a day counts for everything.",
+        22: "After STOP not even texts about orders are sent, unless the shop has decided otherwise.",
+        23: "HELP gets an answer from any number, but never more than once an hour.",
+        24: "By text, email, page, account, staff or code: every way out leads to the same entry in the ledger.",
+        25: "The unsubscribe page ends the topic, offers to end everything, and asks for no login, no survey and no address.",
+        26: "The list of blocked addresses outranks every consent; staff can lift only what was a technical failure, with a note.",
+        27: "A spam complaint, or a block at the carrier, ends the channel at once; numbers that cannot work are not tried again.",
+        28: "An address that does not exist is blocked at once; a full mailbox only after three failures without a delivery between them.",
+        29: "Every marketing text names the shop and says how to stop; one that does not is refused before it is sent.",
+        30: "When two customers turn out to be one, the stricter of both answers wins.",
+    },
+    "C. Only at decent hours, and not too often": {
+        31: "No marketing text arrives before 8:00 or after 21:00 in any place the person may be, and stricter local hours count.",
+        32: "The hour is checked when a message is decided and again when it is sent; a late one waits and is judged anew.",
+        33: "No text is handed to the provider minutes before the hours end, nor may the provider deliver it later.",
+        34: "Hours are counted on the person’s own clock, on days when clocks change and in zones with half hours too.",
+        35: "A number whose area code spans two time zones gets the hours open in both, and number and address each bring their state’s law.",
+        36: "A number that could be anywhere gets the strictest hours, and if none are left, no text.",
+        37: "Limits count whatever may have arrived, for the number and for the person, even if several workers send at once.",
+        38: "Sundays and public holidays are quiet where the law wants it, and holidays are kept as data.",
+        39: "Only messages that fulfil an order, or were asked for at any hour, escape hours and limits, and advertising cannot hide in them.",
+        40: "The table of hours says when each row was last compared with the law, and a check warns when that is long ago.",
+    },
+    "D. Email as mailbox providers want it": {
+        41: "Every marketing email carries one-click unsubscribe, a visible link, a postal address and the name of its list.",
+        42: "The one click works without login, cookie or redirect, any number of times.",
+        43: "Opening a link changes nothing; only a press of the button does, so that scanners unsubscribe nobody.",
+        44: "Links cannot be forged, outlive a change of keys, and work for months.",
+        45: "An unsubscribe counts from the very next decision.",
+        46: "Marketing email without a postal address or a sender of its own is refused.",
+        47: "Links lead to the configured address of the shop, whatever host a request names; a check demands that address.",
+        48: "Opens decide nothing, and the clicks of scanners are counted apart.",
+        49: "A click leads only where the message said, and an unknown link leads nowhere.",
+        50: "Too many complaints or bounces pause marketing email before the mailbox providers do.",
+    },
+    "E. Nothing twice, nothing lost": {
+        51: "A message is written down before anybody is called, once per person and purpose, so no second worker can send it again.",
+        52: "Of any number of workers exactly one gets a message, on SQLite as on PostgreSQL.",
+        53: "A worker killed in the middle of a call leaves a message in doubt, which is looked up and never blindly repeated.",
+        54: "What may have been sent is not sent again; what certainly was not is tried again, with growing pauses.",
+        55: "A refusal is final, what it means stands in an editable table, and an unknown code tells the operator.",
+        56: "If an account or sender is broken, the channel rests, the queue waits, and the operator hears of it once.",
+        57: "A provider that does not answer holds a worker only for a set time.",
+        58: "Whatever a provider’s library raises is understood, and none of it stops the engine.",
+        59: "Providers are only told instants in UTC, and nothing is scheduled with them.",
+        60: "A report finds its message even if it comes before the provider’s own answer.",
+        61: "What the provider says of each single recipient counts, even if the call as a whole succeeded.",
+        62: "What goes wrong after the provider has accepted a message changes nothing about it.",
+        63: "One message goes to one person; nothing depends on a provider’s bulk feature.",
+        64: "Missing or contradictory settings are found by a check; without any provider the app installs and works, and sends nothing.",
+    },
+    "F. Reports from providers": {
+        65: "A report that the provider did not sign is refused and not stored.",
+        66: "Signatures are checked as the provider makes them, behind a proxy and with fields nobody knew of.",
+        67: "A report that comes several times, or at the same instant, counts once.",
+        68: "Reports out of order never turn the truth back, and unknown words are kept and ignored.",
+        69: "A webhook only stores, quickly; if the database fails, the provider is told to come again.",
+        70: "Answers to texts are in the form the provider expects, so that no customer gets an error page as a text.",
+        71: "Where a report never comes, the app asks.",
+        72: "A report that contradicts itself is kept apart and applied to nobody.",
+        73: "Logs contain no address, no text, no token and no secret.",
+    },
+    "G. A clockwork that survives": {
+        74: "Every wait is a row in the database; no task waits in the broker.",
+        75: "With Redis, with a folder of files, or with cron alone, the same happens; what a broker loses is not lost.",
+        76: "Two schedulers, or two ticks at once, send nothing twice.",
+        77: "After days of standstill everything is judged anew, and nobody is flooded.",
+        78: "The schedule is made once; what an administrator changes or deletes in it stays so.",
+        79: "Tasks carry only ids, may run twice, and a message that kills workers is given up.",
+        80: "The sender’s speed limit holds over all workers together.",
+    },
+    "H. What a text costs": {
+        81: "Segments are counted as carriers count them, and typographic quotes do not double the price unnoticed.",
+        82: "Preview and sending use the same finished text; what is too long is refused before it costs anything.",
+        83: "Links in texts are the shop’s own; public shorteners are refused.",
+        84: "A budget for segments stops marketing, and only marketing, when it is used up.",
+    },
+    "I. Numbers, and a provider to try it with": {
+        85: "Phone numbers are stored in one form, and those that cannot receive texts are refused.",
+        86: "A stand-in for the provider plays the whole conversation, and production cannot be pointed at it.",
+    },
+}
+
+PROMISES: Mapping[int, str] = {
+    number: promise for chapter in CHAPTERS.values() for number, promise in chapter.items()
+}
