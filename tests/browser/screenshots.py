@@ -67,6 +67,9 @@ PICTURES = (
     Picture(name="email-dark", path="/outbox/mail/{mail}/", size=PHONE, dark=True),
     Picture(name="text", path="/outbox/?who=ada@example.org", size=PHONE, of=".phone"),
     Picture(name="recovery", path="{recover}", size=PHONE),
+    Picture(name="preferences-account", path="/cc/preferences/", who="customer", size=_window(1150)),
+    Picture(name="preferences", path="{preferences_rosa}", size={"width": 390, "height": 1400}),
+    Picture(name="why", path="{why}", size=PHONE),
     Picture(name="outbox", path="/outbox/?who=ada@example.org", size={"width": 1280, "height": 1000}),
     Picture(name="flow", path=f"{_ADMIN}/flow/{{flow}}/change/", who="merchant"),
     Picture(name="flow-edit", path=f"{_ADMIN}/flow/{{flow}}/edit/", who="merchant", size=_window(900)),
@@ -77,6 +80,7 @@ PICTURES = (
         who="merchant",
         of="section:has(.cc-timeline)",
     ),
+    Picture(name="places", path=f"{_ADMIN}/textingrule/US-FL/change/", who="merchant", size=_window(900)),
     Picture(name="why-not", path=f"{_ADMIN}/message/{{stopped}}/change/", who="merchant"),
 )
 
