@@ -36,11 +36,11 @@ sqlite: $(READY) ## All tests on SQLite
 	$(PYTHON_IN_VENV) -m pytest -n $(WORKERS)
 
 # One server for both: all migrations, Oscar's too, on an empty database; then the tests that
-# touch a database (the core touches none).
+# may end otherwise there (`ONCE` in tests/conftest.py says which do not).
 postgresql: $(READY) ## All migrations and the tests on a real PostgreSQL
 	$(PYTHON_IN_VENV) tests/postgres.py sh -c '\
 		$(PYTHON_IN_VENV) manage.py migrate --verbosity 0 && \
-		$(PYTHON_IN_VENV) -m pytest -n $(WORKERS) --vendor postgresql --ignore tests/core'
+		$(PYTHON_IN_VENV) -m pytest -n $(WORKERS) --vendor postgresql'
 
 screenshots: $(READY) ## Make the README's pictures anew, in docs/screenshots
 	@$(PYTHON_IN_VENV) -m tests.browser.screenshots

@@ -1,6 +1,7 @@
 """What every test run obeys: which database was asked for, and that CI skips nothing.
 
-Tests marked `postgresql` or `sqlite` are left out (not skipped) on the other database. The run
+Tests marked `postgresql` or `sqlite` are left out (not skipped) on the other database, and some folders run
+on SQLite only (`ONCE`). The run
 on PostgreSQL is `python tests/postgres.py python -m pytest --vendor postgresql`.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -46,12 +48,28 @@ def vendor(request: pytest.FixtureRequest) -> str:
     return str(request.config.getoption("vendor"))
 
 
+#: Where nothing races and no statement is written for one database: once is enough, on SQLite. What is
+#: marked `postgresql` there runs all the same.
+ONCE = {
+    Path(__file__).parent / room
+    for room in ("admin", "blueprints", "channels", "checks", "core", "rules", "sandbox")
+}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    other = "sqlite" if config.getoption("vendor") == "postgresql" else "postgresql"
-    foreign = [item for item in items if item.get_closest_marker(other)]
+    vendor = config.getoption("vendor")
+    foreign = [item for item in items if not _belongs_to(item, vendor)]
     if foreign:
         config.hook.pytest_deselected(items=foreign)
-        items[:] = [item for item in items if not item.get_closest_marker(other)]
+        items[:] = [item for item in items if _belongs_to(item, vendor)]
+
+
+def _belongs_to(item: pytest.Item, vendor: str) -> bool:
+    if vendor == "sqlite":
+        return not item.get_closest_marker("postgresql")
+    if item.get_closest_marker("postgresql"):
+        return True
+    return not item.get_closest_marker("sqlite") and ONCE.isdisjoint(item.path.parents)
 
 
 @pytest.hookimpl(wrapper=True)
