@@ -50,7 +50,10 @@ class _Decision(Act):
         return gettext("It was settled before, or another reply came after it that is to be read first.")
 
     def settled(self, done: bool, told: str, logged: str) -> Done:
-        """The report on it, once it is done; `logged` goes to all that it is about."""
+        """The report on it, once it is done; `logged` goes to all that it is about.
+
+        It names the reply by its id: the log outlives the person's own words.
+        """
         if not done:
             return Done(gettext("Nothing was changed: it was settled a moment ago."), went_well=False)
         return Done(told, log=[(row, logged) for row in self._concerned])
@@ -88,7 +91,7 @@ class MeantStop(_Decision):
 
     def decide(self, said: Mapping[str, Any], actor: str) -> Done:
         done = doubts.was_stop(self.reply.pk, by=actor, now=self.now)
-        logged = gettext("read “%(words)s” as a stop") % {"words": words_of(self.reply)}
+        logged = gettext("read reply %(id)s as a stop") % {"id": self.reply.pk}
         return self.settled(done, gettext("Recorded as a stop. It counts from now on."), logged)
 
 
@@ -103,8 +106,8 @@ class MeantSomethingElse(_Decision):
 
     def decide(self, said: Mapping[str, Any], actor: str) -> Done:
         done = doubts.was_no_stop(self.reply.pk, by=actor, note=said["note"], now=self.now)
-        words = {"words": words_of(self.reply), "note": said["note"]}
-        logged = gettext("read “%(words)s”, which is no stop: %(note)s") % words
+        named = {"id": self.reply.pk, "note": said["note"]}
+        logged = gettext("read reply %(id)s, which is no stop: %(note)s") % named
         return self.settled(done, gettext("Marketing goes on."), logged)
 
 

@@ -106,7 +106,9 @@ class TopicForm(SheetForm):
         if "name" in said and not said["name"] and self._topic.key not in topics.SHIPPED:
             self.add_error("name", gettext("Shoppers need a name to choose it by."))
         if self._topic.pk and said.get("purpose", self._topic.purpose) != self._topic.purpose:
-            self._require_no_promotion(Purpose(said["purpose"]))
+            purpose = Purpose(said["purpose"])
+            self._require_no_promotion(purpose)
+            self._require_consent_to_marketing(purpose)
         return said
 
     def _require_no_promotion(self, purpose: Purpose) -> None:
@@ -117,6 +119,13 @@ class TopicForm(SheetForm):
             return
         told = gettext("Its messages promote something, so they are marketing: %(where)s.")
         self.add_error("purpose", told % {"where": "; ".join(dict.fromkeys(map(_promotion, found)))})
+
+    def _require_consent_to_marketing(self, purpose: Purpose) -> None:
+        if topic_editing.widens_consent(self._topic, purpose):
+            told = gettext(
+                "People agreed to this topic under words that promise no advertising. Make another topic for marketing."
+            )
+            self.add_error("purpose", told)
 
 
 def _promotion(found: tuple[PlannedFlow, copies.Promotion]) -> str:

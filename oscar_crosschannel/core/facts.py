@@ -60,7 +60,9 @@ class ConsentFacts:
     until: datetime | None = None  #: end of an implied grant, or of a pending request
     basis: Basis = Basis.NONE  #: of the grant
     proven_age: int | None = None  #: in years, by a checked date of birth
-    by_name: bool = False  #: whether the last answer named this very topic, and not everything
+    #: Whether the last answer that named this very topic, and not everything, was to stop. A request, which
+    #: anybody can make, is no answer.
+    stopped_by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,8 @@ def reachable(candidate: Candidate, channel: str, facts: Facts, at: datetime) ->
 
 def consented(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
     """Marketing needs a grant for this topic on this channel; a requested message, that nothing else was said.
-    Texts that belong to an order need no more than that the person did not decline them by name.
+    Texts that belong to an order need no more than that the person did not decline them by name; asking
+    anew takes that back only once it is confirmed.
 
     For marketing texts the grant must be of a kind that the law of every place accepts (rule 1).
     """
@@ -105,7 +106,7 @@ def consented(candidate: Candidate, channel: str, facts: Facts, at: datetime) ->
     consent = point.consents.get(candidate.topic) if point else None
     if candidate.purpose is Purpose.TRANSACTIONAL:
         # what belongs to an order comes by email in any case; of texts about it one may have enough
-        refused = consent is not None and consent.answer is Answer.REVOKED and consent.by_name
+        refused = consent is not None and consent.answer is not Answer.GRANTED and consent.stopped_by_name
         return Deny(Reason.NO_CONSENT) if refused and channel == SMS else ALLOW
     if consent is None:
         return ALLOW if candidate.purpose is Purpose.REQUESTED else Deny(Reason.NO_CONSENT)

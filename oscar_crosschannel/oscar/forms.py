@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any, TypedDict
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.timezone import localdate
 from django.utils.translation import get_language
@@ -87,14 +88,15 @@ class Circumstances(TypedDict):
 def open_question(request: HttpRequest, *, country: str = "") -> Question:
     """What to ask: on the channels on which this person has not answered yet.
 
-    One statement; none where this session was asked already.
+    One statement, in a savepoint of its own; none where this session was asked already.
     """
     asked = _asked(request)
     if asked.issuperset(CHANNELS):
         return Question()
     user_id = request.user.pk if request.user.is_authenticated else None
     place = country or identity.of_visitor(request).country
-    vocabulary = wordings.read(language(), country=place, user_id=user_id)
+    with transaction.atomic():  # if it fails, the shop's own transaction goes on
+        vocabulary = wordings.read(language(), country=place, user_id=user_id)
     decided = asked | vocabulary.decided
     return question(request, vocabulary, [channel for channel in CHANNELS if channel not in decided])
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from uuid import uuid4
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from ..core.events import ConsentAnswer, Event
 from ..core.facts import EMAIL, SMS
@@ -39,6 +40,7 @@ class SignUp:
     """The form as it is shown."""
 
     question: Question
+    action: str  #: where the form goes
     asks_email: bool  #: an account has one
     email: str = ""
     troubles: Sequence[Trouble] = ()
@@ -59,11 +61,16 @@ class Filled:
 
 
 def blank(request: HttpRequest, troubles: Sequence[Trouble] = ()) -> SignUp:
-    """The form, with what was typed if it comes back. One statement."""
+    """The form, with what was typed if it comes back. One statement.
+
+    Raises NoReverseMatch in a store that does not mount our addresses.
+    """
+    action = reverse("oscar_crosschannel:sign_up")
     place = identity.of_visitor(request).country
     vocabulary = wordings.read(forms.language(), country=place)
     return SignUp(
         question=forms.question(request, vocabulary, forms.CHANNELS),
+        action=action,
         asks_email=not request.user.is_authenticated,
         email=forms.posted(request, ADDRESS_FIELD)[:254],
         troubles=troubles,

@@ -62,8 +62,10 @@ def take_answer(
 
     A ticked box grants at once only when it surely was the owner of the address who ticked it, and
     the channel asks for no confirmation; otherwise the owner is asked. `owns` is the normalised address
-    to which the visitor was sent the link they came by: for that one they surely speak. An answer whose
-    words are not known any more is not taken: it could not be proven.
+    to which the visitor was sent the link they came by: that one they may switch on without a further
+    question, if it never said stop. But links are forwarded: whoever holds one ends no stop, and gives the
+    contact no number, unless a fresh message to the owner is answered. An answer whose words are not known
+    any more is not taken: it could not be proven.
     """
     (contact,) = contacts.lock([contact.pk])
     text = wordings.shown(
@@ -91,15 +93,7 @@ def take_answer(
             _problem(text, address),
         )
         return
-    is_owner = bool(owns) and owns == address
-    point = _claimed_point(
-        contact,
-        answer,
-        address,
-        is_sure=signed_in or _reads_mail_of(contact, owns),
-        is_owner=is_owner,
-        now=now,
-    )
+    point = _claimed_point(contact, answer, address, signed_in=signed_in, owns=owns, now=now)
     if point is None and answer.channel == EMAIL:
         return  # not an address of this person: there is nobody to ask
     if point is not None and _is_settled(point, topics):
@@ -108,7 +102,7 @@ def take_answer(
     said.actor = CUSTOMER if signed_in or owns else VISITOR
     said.chosen = " ".join(topics) if topics != list(text.topics) else ""
     said.is_primary, said.proven_age = answer.is_primary or None, answer.proven_age
-    if is_owner and point is not None:
+    if point is not None and owns == address and _never_stopped(answer.channel, address):
         _confirm(said, now)
     elif (
         point is not None
@@ -244,8 +238,8 @@ def confirm_reply(phone: str, *, body: str, provider_id: str, now: datetime) -> 
 def confirm_link(request_event_id: int, *, now: datetime, ip: str = "", user_agent: str = "") -> bool:
     """The button on the page behind the link of a confirmation email was pressed.
 
-    True when the request is confirmed, now or by an earlier press. For a phone number that somebody
-    gave under an account's email this only says that the number is the person's: it is asked next.
+    True when the request is confirmed, now or by an earlier press. For a phone number that somebody gave
+    under an account's email, or by a link, this only says that the number is the person's: it is asked next.
     """
     request = ConsentEvent.objects.filter(pk=request_event_id, action=Action.REQUEST).first()
     answer = _answer_to(request, mechanism="link", at=now) if request is not None else None
@@ -391,22 +385,24 @@ def _reads_mail_of(contact: Contact, address: str) -> bool:
 
 
 def _claimed_point(
-    contact: Contact, answer: ConsentAnswer, address: str, *, is_sure: bool, is_owner: bool, now: datetime
+    contact: Contact, answer: ConsentAnswer, address: str, *, signed_in: bool, owns: str, now: datetime
 ) -> ContactPoint | None:
     """The contact's point for the address somebody typed; None while only the typing speaks for it.
 
     Without this, a stranger could give the email of another person and a phone of their own, and
-    read about the other's basket. An email is never taken from a box: the account, or what the
-    guest is known by, says which one is theirs.
+    read about the other's basket; with a forwarded link they could do so without typing any email. An
+    email is never taken from a box: the account, or what the guest is known by, says which one is theirs.
     """
     channel = answer.channel
     known = contact.points.filter(channel=channel, address=address, current=True)
     if (proven := known.exclude(verified_at=None).first()) is not None:
         return proven  # whoever answers from there is the owner
-    if channel == EMAIL or is_owner:
+    if channel == EMAIL or owns == address:
         point = contact.points.filter(channel=channel, address=address).first()
-    elif is_sure:
+    elif signed_in:
         point = contacts.set_point(contact, channel, address, source=answer.form, now=now)
+    elif owns:  # the number in use is no news once it was agreed to; any other needs more than a link
+        point = known.filter(consents__answer=Answer.GRANTED).first()
     elif contact.user_id is None:
         point = contacts.set_point(contact, channel, address, source=answer.form, now=now, weak=True)
     else:
@@ -484,6 +480,10 @@ def _grants_at_once(contact: Contact, text: ConsentText, topics: Collection[str]
     country = contact.country or text.language.partition("-")[0].upper()
     if country in settings.DOUBLE_OPT_IN_COUNTRIES.get(channel, ()) and not is_about_orders:
         return False
+    return _never_stopped(channel, address)
+
+
+def _never_stopped(channel: str, address: str) -> bool:
     stopped = ConsentEvent.objects.filter(channel=channel, address=address, action=Action.REVOKE)
     return suppressions.in_force(channel, address) is None and not stopped.exists()
 

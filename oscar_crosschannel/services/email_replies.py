@@ -33,7 +33,8 @@ class Letter:
     sender: str
     recipients: Collection[str]
     subject: str = ""
-    text: str = ""  #: without what it quotes
+    text: str = ""  #: what stands above the quotation
+    below: str = ""  #: what stands under it, if nothing stands above
     answers_to: Collection[str] = ()  #: ids of the messages it refers to, without brackets
     is_automatic: bool = False  #: a machine wrote it
     at: datetime
@@ -52,7 +53,7 @@ def take_inbound(letter: Letter, *, now: datetime) -> None:
         email=contacts.known_as(EMAIL, letter.sender),
         data={
             "subject": letter.subject,
-            "body": letter.text,
+            "body": "\n\n".join(filter(None, (letter.text, letter.below))),
             "meaning": meaning,
             "message": proof.pk if (proof := leaving or answered) is not None else None,
         },
@@ -96,7 +97,16 @@ def _meaning(letter: Letter) -> Keyword:
     """A word of stop above a greeting or a signature is a word of stop; more words are for staff to read."""
     paragraphs = letters.paragraphs(letter.text) or [letter.subject]
     first = classify(paragraphs[0])
-    return first if first is Keyword.STOP else classify("\n".join(paragraphs))
+    meaning = first if first is Keyword.STOP else classify("\n".join(paragraphs))
+    if meaning is Keyword.NONE and _speaks_of_stop(letter.below):
+        return Keyword.REVIEW_STOP
+    return meaning
+
+
+def _speaks_of_stop(below: str) -> bool:
+    """Under a quotation a line of ours may have lost its mark, so that it is never more than a doubt."""
+    said = (below, *letters.paragraphs(below)[:1])
+    return any(classify(words) in (Keyword.STOP, Keyword.REVIEW_STOP) for words in said)
 
 
 def _revoke(

@@ -8,14 +8,14 @@ because it is evidence (GDPR 17(3)(e)). Orders and vouchers belong to the shop.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import CharField, F, Q, Value
+from django.db.models import CharField, F, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from ..conf import settings
@@ -36,9 +36,10 @@ from ..models import (
     Erasure,
     Message,
     Suppression,
+    UnreadReply,
 )
 from . import contacts, enrolments, evidence, persons, recall, suppressions
-from .persons import Person
+from .persons import Address, Person
 from .plans import Plans
 
 #: The account behind a contact was deleted. `data`: contact (its id), mode (of ON_ACCOUNT_DELETION).
@@ -80,11 +81,35 @@ def erase(
     counts = {"inbox": _empty_inbox(person, now), "ledger": _seal_ledger(person, cause=cause, by=by, now=now)}
     counts["addresses"] = len(person.points)
     ContactPoint.objects.filter(pk__in=[point.pk for point in person.points]).delete()
+    _unname_history(person)  # before messages go: their entries are found by their ids
     counts |= _anonymise(person) if statistics else _anonymise(person) | _delete(person)
     Belonging.objects.filter(contact__in=person.ids).delete()
     Contact.objects.filter(pk__in=person.ids).update(**_NOBODY)
-    _unname_history(person)
     return Erasure.objects.create(contact_id=person.ids[0], at=now, cause=cause, by=by[:150], counts=counts)
+
+
+@transaction.atomic
+def erase_address(
+    channel: str, address: str, *, cause: str, by: str, now: datetime
+) -> Mapping[str, int] | None:
+    """Erase what is kept about an address that no contact uses: unproven imports, a stop, what was heard of it.
+
+    Returns how many rows of each kind; None when there is nothing, or a contact uses it: `erase` them instead.
+    There is nobody whom an `Erasure` could name, so the last row of the ledger says that it was done, and why.
+    """
+    person = persons.of_address(channel, address)
+    if contacts.find_by_address(channel, address) or not any(foreseen_at(channel, address).values()):
+        return None
+    for known in person.alone:
+        _suppress(*known, now)
+    _empty_notes(person)
+    _unname_history(person)
+    counts = {
+        "inbox": _empty_inbox(person, now),
+        "ledger": evidence.pseudonymise(_named_in_ledger(person), digest=contacts.digest),
+    }
+    _withdraw(None, person.alone, cause=cause, by=by, now=now)
+    return counts
 
 
 def fold_account_deleted(event: Event, plans: Plans, *, now: datetime) -> None:
@@ -117,6 +142,17 @@ def foreseen(contact: Contact) -> Mapping[str, int]:
     }
 
 
+def foreseen_at(channel: str, address: str) -> Mapping[str, int]:
+    """`foreseen` for an address that no contact uses."""
+    person = persons.of_address(channel, address)
+    return {"inbox": person.inbox().count(), "ledger": _named_in_ledger(person).count()}
+
+
+def _named_in_ledger(person: Person) -> QuerySet[ConsentEvent]:
+    """Of an address that no contact uses, what was not erased before."""
+    return person.ledger().filter(address__in=[address for _, address in person.alone])
+
+
 def _users_of(person: Person) -> list[int]:
     """Everybody whose lock a suppression of these addresses takes."""
     return [
@@ -130,13 +166,19 @@ def _stop(person: Person, now: datetime) -> None:
     recall.recall_contacts(person.ids, reason=Reason.ERASED, now=now)
     for point in person.points:
         if not _is_relied_on_by_others(person, point):
-            suppressions.suppress(
-                point.channel,
-                point.address,
-                cause=Suppression.Cause.ERASED,
-                scope=Suppression.Scope.MARKETING,
-                now=now,
-            )
+            _suppress(point.channel, point.address, now)
+    _empty_notes(person)
+
+
+def _suppress(channel: str, address: str, now: datetime) -> None:
+    suppressions.suppress(
+        channel, address, cause=Suppression.Cause.ERASED, scope=Suppression.Scope.MARKETING, now=now
+    )
+
+
+def _empty_notes(person: Person) -> None:
+    """The block stays; what staff wrote beside it may quote the person."""
+    person.suppressions().order_by().update(note="")
 
 
 def _is_relied_on_by_others(person: Person, point: ContactPoint) -> bool:
@@ -151,10 +193,18 @@ def _seal_ledger(person: Person, *, cause: str, by: str, now: datetime) -> int:
     """The ledger without names, and a withdrawal from everything as its last word."""
     count = evidence.pseudonymise(person.ledger(), digest=contacts.digest)
     Consent.objects.filter(point__in=[point.pk for point in person.points]).delete()
-    for channel, address in sorted({(point.channel, point.address) for point in person.points}):
+    addresses = {(point.channel, point.address) for point in person.points}
+    _withdraw(person.contacts[0], addresses, cause=cause, by=by, now=now)
+    return count
+
+
+def _withdraw(
+    contact: Contact | None, addresses: Collection[Address], *, cause: str, by: str, now: datetime
+) -> None:
+    for channel, address in sorted(addresses):
         evidence.append(
             ConsentEvent(
-                contact=person.contacts[0],
+                contact=contact,
                 channel=channel,
                 address=contacts.digest(channel, address),
                 action=ConsentEvent.Action.REVOKE,
@@ -167,7 +217,6 @@ def _seal_ledger(person: Person, *, cause: str, by: str, now: datetime) -> int:
                 at=now,
             )
         )
-    return count
 
 
 def _empty_inbox(person: Person, now: datetime) -> int:
@@ -210,10 +259,15 @@ def _delete(person: Person) -> dict[str, int]:
 
 
 def _unname_history(person: Person) -> None:
-    """What staff did stays in the admin's own log, without the name."""
+    """That staff did something stays in the admin's own log; not to whom, nor what they wrote about it."""
     if not apps.is_installed("django.contrib.admin"):
         return
-    entries = apps.get_model("admin", "LogEntry").objects.filter(
-        content_type=ContentType.objects.get_for_model(Contact), object_id__in=list(map(str, person.ids))
-    )
-    entries.update(object_repr=Concat(Value("#"), "object_id"))
+    blocks = list(person.suppressions().values_list("pk", flat=True))
+    sent = list(Message.objects.filter(contact__in=person.ids).values_list("pk", flat=True))
+    named = {Contact: person.ids, Suppression: blocks, UnreadReply: blocks, Message: sent}
+    entries = apps.get_model("admin", "LogEntry").objects
+    for model, ids in named.items():
+        kind = ContentType.objects.get_for_model(model, for_concrete_model=False)
+        entries.filter(content_type=kind, object_id__in=list(map(str, ids))).update(
+            object_repr=Concat(Value("#"), "object_id"), change_message=""
+        )

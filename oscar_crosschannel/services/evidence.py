@@ -163,6 +163,19 @@ def is_stopped(point: ContactPoint | None, channel: str, address: str, topic: st
     return _ends_in_a_stop(_words_on(point, channel, address, topic), topic)
 
 
+def last_answer_by_name() -> models.Subquery:
+    """To annotate current answers (`Consent`) with: the action that last named the very topic.
+
+    The entry that an answer follows from does not tell, once somebody has asked anew for what was stopped.
+    """
+    named = ConsentEvent.objects.filter(
+        point=models.OuterRef("point"),
+        topic=models.OuterRef("topic"),
+        action__in=[Ledger.GRANT, Ledger.REVOKE],
+    ).exclude(basis=ConsentEvent.Basis.UNPROVEN)
+    return models.Subquery(named.order_by("-pk").values("action")[:1])
+
+
 def carry_revocations(old: ContactPoint, kept: ContactPoint, *, now: datetime) -> bool:
     """What was revoked for `old` is revoked for `kept`, the same address of the contact that stays.
 

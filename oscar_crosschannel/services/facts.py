@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import F, Q
+from django.db.models import Q
 
 from ..conf import settings
 from ..core.facts import (
@@ -24,8 +24,9 @@ from ..core.facts import (
 )
 from ..core.lifecycle import State
 from ..core.policies import RESERVATION
-from ..models import Consent, Contact, ContactPoint, Message, Suppression
+from ..models import Consent, ConsentEvent, Contact, ContactPoint, Message, Suppression
 from ..models.messages import Lane
+from . import evidence
 from .limits import Limits
 from .plans import Plans
 
@@ -62,13 +63,13 @@ def _read(people: Collection[int], plans: Plans, limits: Limits, now: datetime) 
     digests = {point.digest for point in every_point}
     consents: dict[int, dict[str, ConsentFacts]] = defaultdict(dict)
     answers = Consent.objects.filter(point_id__in=[point.pk for point in every_point])
-    for consent in answers.annotate(named=F("event__topic")):
+    for consent in answers.annotate(last_by_name=evidence.last_answer_by_name()):
         consents[consent.point_id][consent.topic] = ConsentFacts(
             answer=Answer(consent.answer),
             until=consent.until,
             basis=Basis(consent.basis or Basis.NONE),
             proven_age=consent.proven_age,
-            by_name=consent.named == consent.topic,
+            stopped_by_name=consent.last_by_name == ConsentEvent.Action.REVOKE,
         )
     blocks = {
         (row.channel, row.digest): Block(row.scope)

@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
-from ..core.facts import Purpose
-from ..models import Consent, ConsentTemplate, ConsentText, FrequencyCap, Message, Topic, TopicWords
+from ..core.facts import Answer, Purpose
+from ..models import (
+    Consent,
+    ConsentEvent,
+    ConsentTemplate,
+    ConsentText,
+    FrequencyCap,
+    Message,
+    Topic,
+    TopicWords,
+)
 from ..models.messages import Lane
-from . import copies, promotion, recall, topics
+from . import copies, promotion, recall, topics, wordings
 from .plans import PlannedFlow, load_plans
 
 
@@ -57,6 +67,20 @@ def promotions(topic: Topic, purpose: Purpose) -> Iterator[tuple[PlannedFlow, co
         for flow in flows_of(topic.key):
             for found in copies.promotions(flow):
                 yield flow, found
+
+
+def widens_consent(topic: Topic, purpose: Purpose) -> bool:
+    """Whether this purpose would make marketing of what people agreed to under words that promised none."""
+    if purpose != Purpose.MARKETING:
+        return False
+    agreed = Q(
+        answer=Answer.GRANTED,
+        point__consent_events__action=ConsentEvent.Action.GRANT,
+        point__consent_events__topic=topic.key,
+        point__consent_events__text__kind=wordings.ORDER_TEXTS,
+    )
+    asked = Q(answer=Answer.PENDING, event__text__kind=wordings.ORDER_TEXTS)
+    return Consent.objects.filter(agreed | asked, topic=topic.key).exists()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,12 +41,14 @@ def take_event(sender: object, event: AnymailInboundEvent, esp_name: str, **kwar
     if message is None:  # the provider tells of a failure of its own
         return
     now = timezone.now()
+    text = _text(message)
     letter = Letter(
         key=_key(esp_name, event, message),
         sender=next(_addresses(message, "From"), ""),
         recipients=[message.envelope_recipient or "", *_addresses(message, "To", "Cc", "Delivered-To")],
         subject=_header(message, "Subject")[:200],
-        text=_plain(letters.new_words(_text(message))),
+        text=_plain(letters.new_words(text)),
+        below=_plain(letters.words_below(text)),
         answers_to=_MESSAGE_ID.findall(f"{_header(message, 'In-Reply-To')} {_header(message, 'References')}")[
             :50
         ],

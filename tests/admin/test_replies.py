@@ -91,7 +91,7 @@ def test_staff_decide_that_it_was_a_stop(ann: Contact, clerk: Client) -> None:
     assert (Suppression.objects.get().cause, UnreadReply.objects.count()) == ("revoked", 0)
     assert {entry.object_id for entry in LogEntry.objects.all()} == {str(row), str(ann.pk)}
     history = words_of(clerk.get(reverse("admin:oscar_crosschannel_contact_change", args=[ann.pk])))
-    assert "as a stop" in history
+    assert f"Read reply {reply.pk} as a stop" in history
 
 
 @pytest.mark.rule(17)
@@ -107,7 +107,8 @@ def test_staff_decide_that_it_was_something_else(ann: Contact, clerk: Client) ->
     page_of_block = reverse(
         "admin:oscar_crosschannel_suppression_change", args=[Suppression.objects.get().pk]
     )
-    assert "which is no stop: Wants a raffle" in words_of(clerk.get(page_of_block))
+    assert f"Read reply {reply.pk}, which is no stop: Wants a raffle" in words_of(clerk.get(page_of_block))
+    assert not LogEntry.objects.filter(change_message__contains="never signed up").exists()
 
 
 def test_a_number_that_nobody_knows_can_be_read_and_stopped(clerk: Client) -> None:

@@ -14,9 +14,19 @@ from django.urls import reverse
 
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.rulings import Reason
-from oscar_crosschannel.models import Consent, ConsentTemplate, Copy, Flow, FrequencyCap, Topic
+from oscar_crosschannel.models import (
+    Consent,
+    ConsentEvent,
+    ConsentTemplate,
+    ConsentText,
+    Contact,
+    Copy,
+    Flow,
+    FrequencyCap,
+    Topic,
+)
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import topics
+from oscar_crosschannel.services import evidence, topics
 from oscar_crosschannel.services.plans import load_plans
 from tests.admin import ledger
 from tests.admin.ledger import NOW
@@ -63,6 +73,23 @@ def saved(client: Client, key: str, **changes: str) -> Any:
 def history(key: str) -> list[str]:
     entries = LogEntry.objects.filter(object_id=str(topic(key).pk), content_type__model="topic")
     return [entry.get_change_message() for entry in entries]
+
+
+def agreed(person: Contact, kind: str, *actions: str) -> None:
+    """What somebody said, one after another, about texts of the topic "service" beside a box of this kind."""
+    point = person.points.get(channel="sms")
+    text, _ = ConsentText.objects.get_or_create(
+        digest=f"of {kind}",
+        defaults={"channel": "sms", "kind": kind, "language": "en", "topics": ["service"], "created_at": NOW},
+    )
+    for action in actions:
+        evidence.append(
+            ConsentEvent(
+                contact=person, point=point, channel="sms", address=point.address, text=text, action=action,
+                topic="" if action == "request" else "service", basis="express", source="thank_you",
+                mechanism="button", at=NOW,
+            )
+        )  # fmt: skip
 
 
 # It works.
@@ -177,6 +204,32 @@ def test_a_topic_whose_words_recommend_is_marketing(editor: Client) -> None:
     told = refused(saved(editor, "service", purpose="transactional"))
 
     assert "(email, German) use “recommendations” in line 2" in told
+
+
+@pytest.mark.parametrize("action", ["grant", "request"])
+@pytest.mark.parametrize("purpose", ["requested", "transactional"])
+def test_what_was_agreed_to_as_no_advertising_does_not_become_marketing(
+    purpose: str, action: str, editor: Client
+) -> None:
+    Topic.objects.filter(key="service").update(purpose=purpose)
+    agreed(ledger.person("Ann", phone="+14155550123"), "order_texts", action)
+
+    told = refused(saved(editor, "service", purpose="marketing"))
+
+    assert "People agreed to this topic under words that promise no advertising." in told
+    assert topic("service").purpose == purpose
+
+
+def test_what_nobody_agrees_to_any_more_or_agreed_to_as_marketing_may_become_marketing(
+    editor: Client,
+) -> None:
+    Topic.objects.filter(key="service").update(purpose="requested")
+    agreed(ledger.person("Ann", phone="+14155550123"), "order_texts", "grant", "revoke")
+    agreed(ledger.person("Bob", phone="+14155550124"), "", "grant")
+
+    assert saved(editor, "service", purpose="marketing").status_code == 302
+
+    assert topic("service").purpose == "marketing"
 
 
 @pytest.mark.rule(39)

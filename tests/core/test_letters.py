@@ -42,7 +42,40 @@ def test_an_address_in_a_sentence_quotes_nothing() -> None:
     assert letters.new_words(words) == words
 
 
+QUOTED = "> Your kettle waits\n>\n> Reply STOP to unsubscribe"
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "",
+        "On Monday, Quillbrook <news@shop.example> wrote:\n",
+        "Le mar. 10 mars 2026, Quillbrook\n<news@shop.example> a écrit :\n",
+        "Am 10.03.26 schrieb Quillbrook:\n",
+    ],
+)
+def test_words_under_a_quotation_are_found(above: str) -> None:
+    assert letters.words_below(f"{above}{QUOTED}\n\nPlease unsubscribe me.\n") == "Please unsubscribe me."
+    assert letters.words_below(f"{above}> Hello\nNo more.\n> Bye\n") == "No more."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Please unsubscribe me.",
+        f"Where is my kettle?\n\n{QUOTED}\n\nunsubscribe",
+        "On Monday, Quillbrook <news@shop.example> wrote:\nunsubscribe",
+        "-----Original Message-----\nunsubscribe",
+        QUOTED,
+    ],
+)
+def test_under_words_or_without_marks_nothing_is_taken_for_an_answer(text: str) -> None:
+    assert letters.words_below(text) == ""
+
+
 @given(st.text())
 def test_any_text_has_words_or_none(text: str) -> None:
     assert len(letters.new_words(text)) <= 2000
+    assert len(letters.words_below(text)) <= 2000
     assert all(letters.paragraphs(text))

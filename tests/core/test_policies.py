@@ -127,15 +127,19 @@ def test_other_purposes_need_less(purpose: Purpose, answer: ConsentFacts | None,
 
 
 @pytest.mark.parametrize(
-    ("channel", "by_name", "ruling"),
+    ("channel", "answer", "by_name", "ruling"),
     [
-        (SMS, True, Deny(Reason.NO_CONSENT)),
-        (SMS, False, ALLOWED),  # whoever stops everything is on the suppression list
-        (EMAIL, True, ALLOWED),
+        (SMS, Answer.REVOKED, True, Deny(Reason.NO_CONSENT)),
+        (SMS, Answer.PENDING, True, Deny(Reason.NO_CONSENT)),  # somebody typed the number anew
+        (SMS, Answer.PENDING, False, ALLOWED),
+        (SMS, Answer.REVOKED, False, ALLOWED),  # whoever stops everything is on the suppression list
+        (EMAIL, Answer.REVOKED, True, ALLOWED),
     ],
 )
-def test_texts_about_orders_can_be_declined_by_name(channel: str, by_name: bool, ruling: object) -> None:
-    stopped = ConsentFacts(answer=Answer.REVOKED, by_name=by_name)
+def test_texts_about_orders_can_be_declined_by_name(
+    channel: str, answer: Answer, by_name: bool, ruling: object
+) -> None:
+    stopped = ConsentFacts(answer=answer, stopped_by_name=by_name)
     known = facts(points={channel: point(channel, consents={candidate().topic: stopped})})
     assert policies.consented(candidate(purpose=Purpose.TRANSACTIONAL), channel, known, NOON) == ruling
 

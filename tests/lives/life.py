@@ -114,6 +114,11 @@ class Life(RuleBasedStateMachine):
         else:
             self.world.register(who)
 
+    @rule(who=_who, really=st.sampled_from([True, False]))
+    def ask_to_be_forgotten(self, who: str, really: bool) -> None:
+        if really:
+            self.world.erase(who)
+
     # The shop
 
     @rule(event=st.sampled_from(["lives.deals", "lives.sale"]))
@@ -125,7 +130,7 @@ class Life(RuleBasedStateMachine):
         self.world.campaign(sale=sale)
 
     @rule(
-        act=st.sampled_from(["suppress", "lift", "read", "go on", "erase"]),
+        act=st.sampled_from(["suppress", "lift", "read", "go on"]),
         who=_who,
         phone=_phone,
         channel=_channel,
@@ -137,8 +142,6 @@ class Life(RuleBasedStateMachine):
                 self.world.suppress(channel, address)
             case "lift":
                 self.world.lift(channel, address)
-            case "erase":
-                self.world.erase(who)
             case "read":
                 self.world.read_doubts()
             case _:
@@ -146,9 +149,11 @@ class Life(RuleBasedStateMachine):
 
     # Providers
 
-    @rule(channel=_channel, mood=st.sampled_from([mood for mood in Mood if mood is not Mood.FINE]))
-    def upset(self, channel: str, mood: Mood) -> None:
+    @rule(channel=_channel, mood=st.sampled_from([mood for mood in Mood if mood is not Mood.FINE]), who=_who)
+    def upset(self, channel: str, mood: Mood, who: str) -> None:
+        """The next call of a channel ends otherwise; and there is something to call about."""
         self.world.upset(channel, mood)
+        self.world.send_a_parcel(who)
 
     @rule(
         status=st.sampled_from(REPORTS),

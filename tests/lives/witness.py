@@ -362,7 +362,8 @@ def _exceeded(limits: list[Limit], earlier: list[Flight], new: Flight) -> Iterat
         since = new.handed_at - limit.span
         room = [old for old in earlier if old.counts and old.at > since and limit.counts(old, new)]
         if len(room) >= limit.most:
-            yield f"there is a limit of {limit.name}"
+            before = ", ".join(f"{old.at:%a %H:%M:%S} {old.intent} by {old.channel}" for old in room)
+            yield f"there is a limit of {limit.name} (before: {before})"
 
 
 def as_flight(claim: Any, uuid: UUID, who: str, at: datetime) -> Flight:

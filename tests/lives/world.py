@@ -160,14 +160,12 @@ class World:
             self.witness.is_asked(who, SMS, phone, shown.topics, until=self.now + BY_LINK + BY_TEXT)
 
     def press_confirm(self, who: str, channel: str = EMAIL) -> None:
-        """The button behind the link of the newest question about a channel in somebody's mailbox."""
-        asked = (
-            ConsentEvent.objects.filter(
-                action="request", channel=channel, contact__points__address=self.mail_of(who)
-            )
-            .order_by("-pk")
-            .first()
-        )
+        """The button behind the link of the newest question about a channel in somebody's mailbox.
+
+        About texts, because an account's number was typed by somebody who was not signed in.
+        """
+        mine = ConsentEvent.objects.filter(contact__points__address=self.mail_of(who), channel=channel)
+        asked = mine.filter(action="request", point__isnull=channel == SMS).order_by("-pk").first()
         if asked is None:
             return
         consents.confirm_link(asked.pk, now=self.now)
@@ -271,7 +269,11 @@ class World:
         )  # fmt: skip
         self.witness.buys({phone} if by == "phone" else {who}, self.now)
         order_placed.send(sender=None, order=order, user=user)
-        self._publish("lives.parcel", who, key=f"order:{order.pk}")
+        self.send_a_parcel(who)
+
+    def send_a_parcel(self, who: str) -> None:
+        """An order of theirs is on its way, and they are told."""
+        self._publish("lives.parcel", who)
 
     def move(self, who: str, address: Address) -> None:
         """Give a new address."""
@@ -490,7 +492,9 @@ class World:
     def record(self, worker: Worker) -> None:
         """It writes down what became of it, however late."""
         assert worker.batch is not None
-        record(worker.results, worker.batch.token, now=self.now)
+        called = [flight.called_at for flight in self._flights_of(worker) if flight.called_at]
+        # its calls took a moment, on the clock that it began with
+        record(worker.results, worker.batch.token, now=max([self.now, *called]))
         for result in worker.results:
             match result.outcome:
                 case SenderBroken() as broken:
@@ -549,10 +553,14 @@ class World:
 
     def _abandon(self, worker: Worker) -> None:
         if worker.outcome is not None:
-            for item in worker.outcome.handed:
-                self.witness.flights[item.attempt].died = True
+            for flight in self._flights_of(worker):
+                flight.died = True
             self.seen["dead workers"] += 1
         self._forget(worker)
+
+    def _flights_of(self, worker: Worker) -> list[Flight]:
+        handed = worker.outcome.handed if worker.outcome is not None else []
+        return [self.witness.flights[item.attempt] for item in handed]
 
     def _forget(self, worker: Worker) -> None:
         worker.batch, worker.outcome, worker.results, worker.judged_at = None, None, [], None

@@ -136,7 +136,7 @@ def test_without_an_age_that_is_proven_the_topic_is_left_out(born_on: str) -> No
     assert event.chosen == "basket_reminders"
 
 
-def test_the_tag_puts_the_form_on_any_page_for_one_statement() -> None:
+def test_the_tag_puts_the_form_on_any_page_for_one_statement_in_a_savepoint() -> None:
     request = Client().get(URL).wsgi_request
     template = engines["django"].from_string("{% load crosschannel_tags %}{% crosschannel_sign_up %}")
     with CaptureQueriesContext(connection) as queries:
@@ -145,7 +145,7 @@ def test_the_tag_puts_the_form_on_any_page_for_one_statement() -> None:
     assert isinstance(form, Tag)
     assert form["action"] == URL
     assert form.select("[name=csrfmiddlewaretoken]")
-    assert len(queries) == 1
+    assert len(queries) == 3
 
 
 def test_who_signed_up_goes_back_to_the_page_of_the_form() -> None:
@@ -198,6 +198,29 @@ def test_a_stranger_grants_nothing_under_the_email_of_an_account_or_of_a_guest(s
         sign_up(Client(), cc_email="1", cc_address=address, **TEXTS)
     fold()
     assert {action for _, action, _ in said()} == {"request"}
+
+
+def test_a_stranger_changes_neither_language_nor_country_of_somebody_known() -> None:
+    contacts.identify(email=ADA, language="de", now=timezone.now())
+    contacts.identify(email=ADA, country="AT", now=timezone.now())
+    number = contacts.of_number(US_PHONE, now=timezone.now()).contact
+    Contact.objects.filter(pk=number.pk).update(country="CA")  # its language nobody knows
+    for fields in (EMAIL, TEXTS):
+        sign_up(Client(), **fields)
+    InboxEvent.objects.update(data={"language": "en", "country": "US"})
+    fold()
+    assert list(Contact.objects.order_by("pk").values_list("language", "country")) == [
+        ("de", "AT"),
+        ("en", "CA"),
+    ]
+
+
+def test_whoever_is_new_is_known_by_the_language_of_the_form() -> None:
+    sign_up(Client(), **EMAIL)
+    InboxEvent.objects.update(data={"language": "fr", "country": "FR"})
+    fold()
+    person = Contact.objects.get()
+    assert (person.language, person.country) == ("fr", "FR")
 
 
 def test_the_answer_is_the_same_whether_an_address_is_known_or_not() -> None:

@@ -13,6 +13,10 @@ from django.template.loader import get_template
 from django.test import Client
 from django.urls import reverse
 
+from oscar_crosschannel.models import InboxEvent
+from oscar_crosschannel.oscar import order_texts
+from oscar_crosschannel.services import wordings
+
 from .conftest import make_user, page
 
 #: Oscar's files whose block we had to copy, and the digest of what we copied.
@@ -57,7 +61,36 @@ def test_the_account_has_our_page_unless_the_store_puts_it_there_itself(
     assert len(tabs) == is_on
 
 
-def test_a_store_without_our_addresses_gets_no_tab(settings: Any) -> None:
+@pytest.mark.django_db
+@pytest.mark.parametrize("tag", ["crosschannel_account_tab", "crosschannel_sign_up"])
+def test_a_store_without_our_addresses_gets_no_link_to_them(tag: str, client: Client, settings: Any) -> None:
+    request = client.get("/").wsgi_request
     settings.ROOT_URLCONF = "tests.browser.stock_urls"
-    template = engines["django"].from_string("{% load crosschannel_tags %}{% crosschannel_account_tab %}")
-    assert template.render({}).strip() == ""
+    template = engines["django"].from_string(f"{{% load crosschannel_tags %}}{{% {tag} %}}")
+    assert template.render({}, request).strip() == ""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("tag", "module", "name"),
+    [
+        ("crosschannel_consent", wordings, "read"),
+        ("crosschannel_sign_up", wordings, "read"),
+        ("crosschannel_order_texts", order_texts, "offer"),
+    ],
+)
+def test_an_error_of_the_database_leaves_the_pages_transaction_whole(
+    tag: str, module: Any, name: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[str] = []
+
+    def breaks_in_the_database(*args: Any, **kwargs: Any) -> None:
+        failed.append(name)
+        InboxEvent.objects.create(name="broken", occurred_at=None)
+
+    monkeypatch.setattr(module, name, breaks_in_the_database)
+    request = client.get("/").wsgi_request
+    template = engines["django"].from_string(f"{{% load crosschannel_tags %}}{{% {tag} %}}")
+    assert template.render({"order": None}, request).strip() == ""
+    assert failed == [name]
+    assert not InboxEvent.objects.exists()  # the next statement of the page

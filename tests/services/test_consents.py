@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -433,23 +434,77 @@ def test_both_ways_to_confirm_verify_the_address() -> None:
 # it works: whoever came by a link that was sent to the address
 
 
-@pytest.mark.rule(8, 26)
+@pytest.mark.rule(8)
 def test_who_came_by_a_link_to_the_address_speaks_for_it() -> None:
     ann = member(country="DE")
-    stop("email", ANN)
     tick(ann, "email", ANN, owns=ANN)
     assert permitted(ann, "email") == set(TOPICS)
-    assert suppressions.in_force("email", ANN) is None
     assert ConsentEvent.objects.latest("pk").actor == "customer"
 
 
-@pytest.mark.rule(8)
-def test_who_came_by_a_link_to_the_mailbox_is_still_asked_on_the_phone() -> None:
+@pytest.mark.rule(8, 26)
+@pytest.mark.parametrize("cause", [None, *suppressions.OWN_WISH])
+def test_a_forwarded_link_ends_no_stop_before_the_owner_confirms(cause: Suppression.Cause | None) -> None:
     ann = member()
+    if cause is None:  # no block: one topic was switched off
+        stop("email", ANN, TOPICS[0])
+    else:
+        consents.suppress("email", ANN, cause=cause, scope=Suppression.Scope.MARKETING, now=NOON)
+    tick(ann, "email", ANN, owns=ANN)
+    assert permitted(ann, "email") == set()
+    assert (suppressions.in_force("email", ANN) is None) is (cause is None)
+    assert consents.confirm_link(request_of(), now=NOON + HOUR)
+    assert permitted(ann, "email") == set(TOPICS)
+    assert suppressions.in_force("email", ANN) is None
+
+
+@pytest.mark.rule(8, 26)
+def test_a_number_that_said_stop_is_not_switched_on_by_the_link_in_a_text() -> None:
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON)
+    stop("sms", PHONE)
+    tick(ann, "sms", PHONE, owns=PHONE, at=NOON + HOUR)
+    assert permitted(ann, "sms") == set()
+    assert suppressions.in_force("sms", PHONE) is not None
+
+
+@pytest.mark.rule(8, 12)
+@pytest.mark.parametrize("person", [guest, member])
+def test_a_number_given_by_a_link_is_nobodys_before_the_mailbox_and_the_phone_confirm_it(
+    person: Callable[[], Contact],
+) -> None:
+    ann = person()
     tick(ann, "sms", PHONE, owns=ANN)
+    assert not ann.points.filter(channel="sms").exists()
+    assert (len(asked("email")), asked("sms")) == (1, [])
+    assert consents.confirm_link(request_of("sms"), now=NOON + MINUTE)
     assert permitted(ann, "sms") == set()
     assert len(asked("sms")) == 1
-    assert ann.points.get(channel="sms").current
+    assert consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + HOUR)
+    assert permitted(ann, "sms") == set(TOPICS)
+
+
+@pytest.mark.rule(8, 12)
+@pytest.mark.parametrize("person", [guest, member])
+def test_a_link_sends_no_texts_about_orders_to_a_number_of_a_strangers(
+    person: Callable[[], Contact],
+) -> None:
+    ann = person()
+    contacts.set_point(ann, "sms", PHONE, source="account", now=NOON)
+    for phone in (OTHER_PHONE, PHONE):
+        order_texts(ann, phone, owns=ANN)
+    assert ann.points.get(channel="sms", current=True).address == PHONE
+    assert permitted(ann, "sms") == set()
+    assert (len(asked("email")), asked("sms")) == (2, [])
+
+
+def test_the_number_that_was_agreed_to_is_asked_itself_for_more() -> None:
+    ann = member()
+    order_texts(ann, signed_in=True)
+    tick(ann, "sms", PHONE, owns=ANN)
+    assert permitted(ann, "sms") == {"order_updates"}
+    assert (asked("email"), len(asked("sms"))) == ([], 1)
 
 
 @pytest.mark.rule(12)

@@ -30,6 +30,7 @@ from oscar_crosschannel.models import (
     InboxEvent,
     Message,
     Suppression,
+    UnreadReply,
 )
 from oscar_crosschannel.services import (
     consents,
@@ -152,6 +153,87 @@ def test_nothing_that_is_left_tells_who_it_was() -> None:
     assert not ann.points.exists()
     assert not Belonging.objects.exists()
     assert not InboxEvent.objects.filter(processed_at=None).exists()
+
+
+@pytest.mark.rule(15)
+@pytest.mark.parametrize("statistics", [False, True])
+def test_what_staff_wrote_about_them_goes_and_that_they_did_something_stays(statistics: bool) -> None:
+    ann, bob = full_life(), guest("bob@example.com")
+    suppressions.suppress(
+        "sms",
+        PHONE,
+        cause=Suppression.Cause.MANUAL,
+        scope=Suppression.Scope.EVERYTHING,
+        note="mina: Annabel wrote: leave me alone",
+        now=NOON,
+    )
+    block = Suppression.objects.get()
+    mina = member("mina@shop.example").user
+    unsent = Message.objects.filter(contact=ann, attempted_at=None).earliest("pk")
+    for model, row in (
+        (Contact, ann),
+        (Suppression, block),
+        (UnreadReply, block),
+        (Message, unsent),
+        (Contact, bob),
+    ):
+        LogEntry.objects.create(
+            user=mina,
+            content_type=ContentType.objects.get_for_model(model, for_concrete_model=False),
+            object_id=str(row.pk),
+            object_repr=str(row),
+            action_flag=CHANGE,
+            change_message="read “Leave me alone”",
+        )
+    erase(ann, statistics=statistics)
+    *theirs, bobs = LogEntry.objects.order_by("pk")
+    assert {(entry.user, entry.change_message) for entry in theirs} == {(mina, "")}
+    assert {entry.object_repr for entry in theirs} == {f"#{row.pk}" for row in (ann, block, unsent)}
+    assert (bobs.object_repr, bobs.change_message) == (str(bob), "read “Leave me alone”")
+    block.refresh_from_db()
+    assert (block.note, block.cause, block.lifted_at) == ("", "manual", None)
+
+
+@pytest.mark.rule(7, 15)
+@pytest.mark.parametrize("has_said_stop", [False, True])
+def test_an_address_that_nobody_uses_is_erased_by_its_rows(has_said_stop: bool) -> None:
+    evidence.append(
+        ConsentEvent(
+            channel="sms",
+            address=PHONE,
+            address_given="+1 (206) 555-0123",
+            topic="weekly_deals",
+            action="grant",
+            basis="unproven",
+            source="import",
+            actor="mina",
+            verbatim="I am Annabel",
+            at=NOON,
+        )
+    )
+    if has_said_stop:
+        consents.revoke(
+            "sms", PHONE, topics=None, source="keyword", mechanism="keyword", verbatim="STOP", now=NOON
+        )
+    words = Event(name="sms.received", key="1", occurred_at=NOON, phone=PHONE, data={"body": "Annabel here"})
+    inbox.publish(words, now=NOON)
+    rows = ConsentEvent.objects.count()
+    assert erasing.foreseen_at("sms", PHONE) == {"inbox": 1, "ledger": rows}
+    assert erase_number() == {"inbox": 1, "ledger": rows}
+    left = everything()
+    assert [name for name in NAMES if name in left] == []
+    assert {row.address for row in ConsentEvent.objects.all()} == {contacts.digest("sms", PHONE)}
+    last = ConsentEvent.objects.latest("pk")
+    assert (last.action, last.source, last.mechanism, last.actor) == ("revoke", "erasure", "request", "mina")
+    assert all(is_whole for _, is_whole in evidence.examined())
+    block = suppressions.in_force("sms", PHONE)
+    assert block is not None
+    assert block.cause == ("revoked" if has_said_stop else "erased")
+    assert erase_number() is None
+
+
+def erase_number() -> Any:
+    return erasing.erase_address("sms", PHONE, cause="request", by="mina", now=NOON + DAY)
 
 
 @pytest.mark.rule(15, 26)
@@ -295,6 +377,13 @@ def test_the_other_one_at_a_shared_number_keeps_their_rows_their_consent_and_the
     assert all(is_whole for _, is_whole in evidence.examined())
     assert not ConsentEvent.objects.filter(address=PHONE).exists()
     assert suppressions.in_force("sms", PHONE) is not None
+
+
+def test_an_address_that_somebody_uses_is_not_erased_behind_their_back() -> None:
+    full_life()
+    before = everything()
+    assert erase_number() is None
+    assert everything() == before
 
 
 def test_erasing_twice_is_erasing_once() -> None:

@@ -13,8 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from oscar_crosschannel.core.facts import Answer, Basis, Block, Facts
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.policies import DEFAULT_CAPS, fewer
-from oscar_crosschannel.models import Consent, Contact, ContactPoint, Guard, Message, Suppression
-from oscar_crosschannel.services import facts, limits
+from oscar_crosschannel.models import (
+    Consent,
+    ConsentEvent,
+    Contact,
+    ContactPoint,
+    Guard,
+    Message,
+    Suppression,
+)
+from oscar_crosschannel.services import consents, evidence, facts, limits
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import LONG_AGO, NOON, make_contacts, owe
 from tests.services.stage import Letter, Notice
@@ -106,6 +114,37 @@ def test_a_consent_comes_with_its_kind_and_its_proof_of_age(person: Contact) -> 
     by_text = points["sms"].consents["basket_reminders"]
     assert (by_text.basis, by_text.proven_age) == (Basis.SOFT_OPT_IN, 34)
     assert points["email"].consents["basket_reminders"].basis is Basis.NONE
+
+
+def ask(point: ContactPoint) -> None:
+    """Somebody typed the number into a form."""
+    request = ConsentEvent(
+        contact=point.contact, point=point, channel="sms", address=point.address, topic="service",
+        action="request", basis="none", source="form", expires_at=NOON + HOUR, at=NOON,
+    )  # fmt: skip
+    evidence.append(request)
+
+
+def test_what_was_stopped_by_name_stays_so_until_it_is_granted_anew(person: Contact) -> None:
+    phone = person.points.get(channel="sms")
+
+    def known() -> tuple[Answer, bool]:
+        consent = gather([person])[person.pk].points["sms"].consents["service"]
+        return consent.answer, consent.stopped_by_name
+
+    def grant() -> None:
+        consents.grant(person, "sms", ["service"], source="fair", words="Yes.", now=NOON)
+
+    grant()
+    assert known() == (Answer.GRANTED, False)
+    consents.revoke("sms", phone.address, topics=["service"], source="page", mechanism="link", now=NOON)
+    assert known() == (Answer.REVOKED, True)
+    ask(phone)
+    assert known() == (Answer.PENDING, True), "anybody can ask"
+    grant()
+    assert known() == (Answer.GRANTED, False)
+    consents.revoke("sms", phone.address, topics=None, source="page", mechanism="link", now=NOON)
+    assert known() == (Answer.REVOKED, False), "everything is no name"
 
 
 @pytest.mark.rule(1)

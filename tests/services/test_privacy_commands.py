@@ -13,7 +13,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from oscar_crosschannel.models import ConsentEvent, Erasure, InboxEvent
-from oscar_crosschannel.services import contacts, evidence
+from oscar_crosschannel.services import consents, contacts, evidence
 from tests.factories import NOON
 from tests.services.shoppers import ANN, PHONE, guest
 from tests.services.test_erasing import full_life
@@ -58,6 +58,20 @@ def test_an_erased_address_is_still_found_by_its_digest() -> None:
     assert content["ledger"]
     with pytest.raises(CommandError, match="Nobody uses"):
         said("crosschannel_erase", ANN, "--yes")
+
+
+@pytest.mark.rule(15)
+def test_an_address_known_by_nothing_but_its_stop_can_be_erased(monkeypatch: pytest.MonkeyPatch) -> None:
+    consents.revoke("sms", PHONE, topics=None, source="keyword", mechanism="keyword", now=NOON)
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "")
+    with pytest.raises(CommandError, match=r"Nothing was done\."):
+        said("crosschannel_erase", PHONE)
+    assert "this address, which nobody uses (0 inbox, 1 ledger)" in asked[0]
+    assert said("crosschannel_erase", PHONE, "--yes") == "0 inbox, 1 ledger\n"
+    assert not ConsentEvent.objects.filter(address=PHONE).exists()
+    with pytest.raises(CommandError, match="Nobody uses"):
+        said("crosschannel_erase", PHONE, "--yes")
 
 
 def test_an_erasure_asks_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,24 @@ def test_an_answer_that_may_mean_stop_waits_for_staff(ann: Contact, answers: str
     assert "never signed up" in waiting.reply.data["body"]
 
 
+@pytest.mark.rule(17, 24)
+@pytest.mark.parametrize("words", ["Please unsubscribe me.", "STOP\n\n-- \nAnn Example\nMill Lane 1"])
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_a_stop_under_the_quotation_waits_for_staff(
+    words: str, is_proven: bool, ann: Contact, answers: str
+) -> None:
+    quotation = "On Monday, Shop <news@shop.example> wrote:\n> Hello\n> Unsubscribe here"
+    write(answers if is_proven else MAILBOX, f"{quotation}\n\n{words}")
+    assert (block(), permitted(ann, "email")) == ("review", set(TOPICS))
+    assert words in InboxEvent.objects.get(name="email.received").data["body"], "staff read what was written"
+
+
+@pytest.mark.rule(24)
+def test_other_words_under_the_quotation_raise_no_doubt(ann: Contact, answers: str) -> None:
+    write(answers, "On Monday, Shop <news@shop.example> wrote:\n> Unsubscribe here\n\nWhere is my kettle?")
+    assert (block(), UnreadReply.objects.count()) == ("", 0)
+
+
 @pytest.mark.rule(24)
 def test_the_id_of_our_message_proves_as_much_as_the_token(ann: Contact, message: Message) -> None:
     Attempt.objects.create(

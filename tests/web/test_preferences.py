@@ -205,12 +205,18 @@ def test_ticking_by_the_link_in_an_email_agrees_to_the_words_on_the_page(strange
     assert grant.page_url == "https://shop.example/cc/p/…/"
 
 
-@pytest.mark.rule(26)
-def test_who_stopped_everything_can_come_back_by_the_link(ann: Contact, url: str, stranger: Client) -> None:
+@pytest.mark.rule(8, 26)
+def test_who_stopped_everything_can_come_back_by_a_fresh_email(
+    ann: Contact, url: str, stranger: Client
+) -> None:
     press(stranger, url, "all")
     assert suppressions.in_force("email", ANN) is not None
     assert "You stopped everything here on March 10, 2026." in parsed(stranger.get(url)).get_text()
-    save(stranger, url, email_weekly_deals="on")
+    page = save(stranger, url, email_weekly_deals="on")  # the link may be anybody's: it was forwarded
+    assert suppressions.in_force("email", ANN) is not None
+    assert permitted(ann, "email") == set()
+    assert said(page, "email-weekly_deals").startswith("Not on yet")
+    assert consents.confirm_link(ConsentEvent.objects.get(action="request").pk, now=NOON)
     assert suppressions.in_force("email", ANN) is None
     assert permitted(ann, "email") == {DEALS}
     assert permitted(ann, "sms") == set()
@@ -431,13 +437,28 @@ def test_a_number_needs_something_to_be_texted(stranger: Client) -> None:
     assert "Tell us the number" in save(stranger, url, sms_weekly_deals="on").get_text()
 
 
-@pytest.mark.rule(8)
-def test_a_guest_adds_a_number_by_the_link_and_the_number_is_asked(stranger: Client) -> None:
+@pytest.mark.rule(8, 12)
+def test_a_number_given_by_the_link_is_confirmed_by_email_and_then_asked(stranger: Client) -> None:
     bea = guest("bea@example.com", language="en")
-    page = save(stranger, path_of(sent_to(bea, "email")), phone=OTHER_PHONE, sms_weekly_deals="on")
+    url = path_of(sent_to(bea, "email"))
+    page = save(stranger, url, phone=OTHER_PHONE, sms_weekly_deals="on")
+    assert "+1••••••0147: not in use yet. Press the button in our email first" in page.get_text()
+    assert not bea.points.filter(channel="sms").exists()
+    assert consents.confirm_link(ConsentEvent.objects.get().pk, now=NOON)
+    page = parsed(stranger.get(url))
     assert said(page, "sms-weekly_deals").startswith("Not on yet: answer our text with YES")
-    assert "+1••••••0147" in page.get_text()
     assert (asked("sms"), permitted(bea, "sms"), permitted(bea, "email")) == ({DEALS}, set(), set())
+
+
+@pytest.mark.rule(8, 12)
+def test_who_holds_a_forwarded_link_cannot_put_their_own_phone_in_place_of_the_owners(
+    ann: Contact, url: str, stranger: Client
+) -> None:
+    save(stranger, url, phone=OTHER_PHONE, sms_weekly_deals="on", sms_order_updates="on")
+    assert list(ann.points.filter(channel="sms").values_list("address", "current")) == [(PHONE, True)]
+    assert permitted(ann, "sms") == set(TOPICS)
+    assert not InboxEvent.objects.filter(name="consent.requested.sms").exists()
+    assert not consents.confirm_reply(OTHER_PHONE, body="YES", provider_id="SM1", now=NOON)
 
 
 def test_only_so_many_strangers_can_be_texted_in_a_day(ann: Contact, member: Client) -> None:
@@ -577,7 +598,7 @@ def test_the_merchants_own_wording_is_what_one_agrees_to(url: str, ann: Contact,
     event = ConsentEvent.objects.latest("pk")
     assert event.text is not None
     assert event.text.words == "Quillbrook may mail me Weekly deals, Basket reminders, Events."
-    assert event.topic == DEALS
+    assert consents.topics_of(event) == [DEALS]
 
 
 # what is needed for it
