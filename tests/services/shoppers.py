@@ -48,7 +48,7 @@ def answer(channel: str, address: str, **changes: Any) -> ConsentAnswer:
         "page_url": "https://shop.example/checkout/",
         "ip": "203.0.113.7",
         "user_agent": "Firefox",
-        "session": "5e55",
+        "session": "browsing-5e55",
         "address": address,
     }
     return ConsentAnswer(**values | changes)

@@ -123,7 +123,7 @@ def test_a_ticked_box_becomes_a_grant_with_all_its_proof() -> None:
     assert (event.action, event.basis, event.jurisdiction) == ("grant", "express", "US")
     assert (event.source, event.mechanism, event.default_state) == ("gateway", "checkbox", "unticked")
     assert (event.page_url, event.ip) == ("https://shop.example/checkout/", "203.0.113.7")
-    assert (event.user_agent, event.session, event.order_number) == ("Firefox", "5e55", "100017")
+    assert (event.user_agent, event.session, event.order_number) == ("Firefox", "browsing-5e55", "100017")
     assert (event.text.language, event.text.topics) == ("en", list(TOPICS))
     assert event.text.words == consents.wording("email", "en").words
     assert (event.actor, event.brand, event.at) == ("visitor", "Quillbrook", NOON)

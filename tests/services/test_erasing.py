@@ -48,7 +48,17 @@ pytestmark = pytest.mark.django_db
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: Everything that would tell who she was.
-NAMES = ("annabel", "ann@", "206555", "203.0.113", "firefox", "5e55", "100017", "leave me alone", "my basket")
+NAMES = (
+    "annabel",
+    "ann@",
+    "206555",
+    "203.0.113",
+    "firefox",
+    "browsing-5e55",
+    "100017",
+    "leave me alone",
+    "my basket",
+)
 
 
 @registered
