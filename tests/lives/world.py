@@ -684,7 +684,10 @@ _MEANT = {
     "cancel my order": "nothing",
     "don't stop": "nothing",
 }
-#: Those that agree come more often, or lives would be quiet.
-WORDS = (*_MEANT, *[word for word, meaning in _MEANT.items() if meaning in ("yes", "join", "start")] * 2)
+#: Some come more often, or lives would be quiet.
+WORDS = (
+    *_MEANT,
+    *[word for word, meaning in _MEANT.items() if meaning in ("yes", "join", "start", "doubt")] * 2,
+)
 #: Ways out; STOP by text is among `WORDS`.
 LEAVING = ("one click", "page", "page of texts", "mailto", "written back", "account")

@@ -40,7 +40,7 @@ _NEEDED = (APP, "tests", "sandbox", "docs", "manage.py", "pyproject.toml", "READ
 #: Processes side by side. Each has a copy of its own.
 _HANDS = 2
 #: At most so many tests of a rule are run for one break, the quick ones first.
-_MOST_TESTS = 10
+_MOST_TESTS = 40
 _FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)", re.MULTILINE)
 #: Folders of tests, the quickest first.
 _QUICK = ("core", "channels", "checks", "web", "services", "oscar", "blueprints", "admin")
@@ -86,7 +86,7 @@ class Verdict:
     """What became of a break."""
 
     noticed: bool
-    by: str  #: the first test that failed, as a sentence; or what went wrong instead
+    by: str  #: the first test that failed, as a sentence; or nobody
     on: str  #: the day, as ISO writes it
 
 
@@ -116,14 +116,14 @@ def verdicts() -> dict[str, Verdict]:
     return {name: Verdict(**verdict) for name, verdict in json.loads(VERDICTS.read_text()).items()}
 
 
-def try_all(breaks: Sequence[Break]) -> Iterator[tuple[Break, Verdict]]:
+def try_all(breaks: Sequence[Break]) -> Iterator[tuple[Break, Verdict | str]]:
     """Break the app in each of these ways, a few at a time, and see who notices."""
     with TemporaryDirectory(prefix="crosschannel-breaks-") as home:
         copies: SimpleQueue[Path] = SimpleQueue()
         for hand in range(_HANDS):
             copies.put(_copy(Path(home) / str(hand)))
 
-        def work(one: Break) -> tuple[Break, Verdict]:
+        def work(one: Break) -> tuple[Break, Verdict | str]:
             copy = copies.get()
             try:
                 return one, _try(one, copy)
@@ -134,22 +134,32 @@ def try_all(breaks: Sequence[Break]) -> Iterator[tuple[Break, Verdict]]:
             yield from hands.map(work, breaks)
 
 
-def _try(one: Break, copy: Path) -> Verdict:
-    """A test that fails without the break, too, proves nothing; then the next one is asked."""
+def _try(one: Break, copy: Path) -> Verdict | str:
+    """What became of a break; or, in words, why that cannot be told.
+
+    A test that fails without the break, too, proves nothing; then the next one is asked.
+    """
     tests = _tests_of(one)
     while tests:
         with one.applied(copy):
-            run = _run(tests, copy, one.vendor)
-        if run.returncode == 0:
+            broken = _run(tests, copy, one.vendor)
+        if broken.returncode == 0:
             return _verdict(False, "nobody")
-        failed = _FAILED.search(run.stdout)
-        if run.returncode != 1 or failed is None:
-            last = (run.stdout + run.stderr).strip().splitlines()[-1:]
-            return _verdict(False, f"pytest ended with {run.returncode}: {''.join(last)}")
-        if _run([failed[1]], copy, one.vendor).returncode == 0:
+        failed = _FAILED.search(broken.stdout)
+        if broken.returncode != 1 or failed is None:
+            return _end(broken)
+        healthy = _run([failed[1]], copy, one.vendor)
+        if healthy.returncode == 0:
             return _verdict(True, failed[1].rpartition("::")[2].removeprefix("test_").replace("_", " "))
+        if healthy.returncode != 1:
+            return _end(healthy)
         tests.remove(failed[1])
-    return _verdict(False, "there is no test that could")
+    return "all its tests fail without it, too"
+
+
+def _end(run: subprocess.CompletedProcess[str]) -> str:
+    last = (run.stdout + run.stderr).strip().splitlines()[-1:]
+    return f"pytest ended with {run.returncode}: {''.join(last)}"
 
 
 def _verdict(noticed: bool, by: str) -> Verdict:
@@ -206,10 +216,15 @@ def _write(path: Path, text: str) -> None:
     os.utime(path, (changed, changed))
 
 
-def _line(one: Break, verdict: Verdict) -> str:
-    rules = ",".join(map(str, one.rules))
-    outcome = "noticed by" if verdict.noticed else "NOT NOTICED:"
-    return f"{rules:>6}  {outcome} {verdict.by}  [{one.what}]"
+def _line(one: Break, verdict: Verdict | str) -> str:
+    match verdict:
+        case Verdict(noticed=True, by=by):
+            outcome = f"noticed by {by}"
+        case Verdict():
+            outcome = "NOT NOTICED"
+        case reason:
+            outcome = f"NOT TRIED: {reason}"
+    return f"{','.join(map(str, one.rules)):>6}  {outcome}  [{one.what}]"
 
 
 def main(asked: Sequence[str]) -> int:
@@ -219,8 +234,9 @@ def main(asked: Sequence[str]) -> int:
     unnoticed = 0
     for one, verdict in try_all(chosen):
         print(_line(one, verdict), flush=True)
-        _keep(one, verdict)
-        unnoticed += not verdict.noticed
+        if isinstance(verdict, Verdict):
+            _keep(one, verdict)
+        unnoticed += not (isinstance(verdict, Verdict) and verdict.noticed)
     print(f"{len(chosen)} breaks, {unnoticed} not noticed, {(time.monotonic() - began) / 60:.0f} minutes.")
     return 1 if unnoticed else 0
 
