@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from .core.events import Event
-from .models import Contact, Suppression
-from .services import consents, contacts, enrolments, inbox
+from .models import Contact, ScheduledEvent, Suppression
+from .services import consents, contacts, enrolments, inbox, schedules
 from .services.plans import load_plans
 from .services.wordings import Wording
 
@@ -97,3 +97,17 @@ def suppress(channel: str, address: str, *, note: str, cause: str = Suppression.
             now=timezone.now(),
             note=note,
         )
+
+
+def save_event(event: ScheduledEvent) -> bool:
+    """Keep an event that people book, new or changed; whether those who booked are told something new.
+
+    Raises ValidationError for what makes no sense, and when an event that is over or cancelled would move.
+    `save` of the model itself tells nobody.
+    """
+    return schedules.save(event, now=timezone.now())
+
+
+def cancel_event(event: ScheduledEvent) -> bool:
+    """Call an event off for good and tell those who booked; False when it was over or cancelled before."""
+    return schedules.cancel(event, now=timezone.now())

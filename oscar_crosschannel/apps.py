@@ -20,18 +20,21 @@ class CrosschannelConfig(AppConfig):
 
     def ready(self) -> None:
         from . import blueprints, checks  # noqa: F401 - importing checks registers them
-        from .conf import bind_shop, flows
-        from .oscar import accounts, receivers
+        from .conf import bind_shop, flows, triggers
+        from .oscar import accounts, moves, receivers, security
         from .oscar.shop import OscarShop
         from .web import inbound_email, tracking_events
 
         bind_shop(OscarShop())
         for blueprint in blueprints.SHIPPED:
             flows.register(blueprint)
+        triggers.register(*blueprints.TRIGGERS)
         # a store's own flows, and its versions of ours: `crosschannel.py` in any of its apps
         autodiscover_modules("crosschannel")
         receivers.connect()
         accounts.connect()
+        moves.connect()
+        security.connect()
         tracking_events.connect()
         inbound_email.connect()
         post_migrate.connect(_install, sender=self, dispatch_uid="oscar_crosschannel.install")

@@ -15,6 +15,8 @@ from django.conf import settings as django_settings
 
 from .core.ports import Shop
 from .core.registry import Registry
+from .core.tracking import ANY_NUMBER
+from .core.triggers import Triggers
 
 
 class Settings:
@@ -67,6 +69,11 @@ class Settings:
     SMS_RATE: float | None = 1.0
     SMS_MAX_SEGMENTS: int = 3
     SMS_SMART_ENCODING: bool = True
+    #: Segments a day and a month, by the clock of TIME_ZONE, from which on texts for marketing wait; None: no
+    #: limit. Texts that an order or an account needs count, and are never stopped. In the admin the merchant
+    #: may set other numbers.
+    SMS_BUDGET_DAILY: int | None = None
+    SMS_BUDGET_MONTHLY: int | None = None
     #: Changes to the shipped table of prices, same shape as data/sms_prices.json; estimates only.
     SMS_PRICES: Mapping[str, Any] = {}
     #: "carrier_managed": the provider answers STOP and HELP; "app_managed": this app does.
@@ -120,12 +127,25 @@ class Settings:
     #: there take nothing else as proof for email.
     DOUBLE_OPT_IN_COUNTRIES: Mapping[str, Sequence[str]] = {"email": ("DE", "AT", "CH")}
     OPT_IN_EXPIRES: Mapping[str, timedelta] = {"sms": timedelta(hours=24), "email": timedelta(days=7)}
+    #: Anybody can type any number into a form. So a number that was asked for its YES, and has not said it, is
+    #: not asked again for so long; and at most so many are asked in an hour, by the whole shop and because of
+    #: one address on the internet (of IPv6, one network). Let the server's REMOTE_ADDR be the visitor's: private
+    #: addresses, which a proxy has, are not counted. The ledger of consents says who was not asked, and why.
+    OPT_IN_ASKS_AGAIN_AFTER: timedelta = timedelta(days=7)
+    OPT_IN_TEXTS_AN_HOUR: int = 200
+    OPT_IN_TEXTS_AN_HOUR_BY_IP: int = 10
 
     #: Keys of signed links, newest first; None: SECRET_KEY and SECRET_KEY_FALLBACKS.
     LINK_KEYS: Sequence[str] | None = None
     #: Key of the address digests in the suppression list. It must never change: set it apart from
     #: SECRET_KEY in production.
     ADDRESS_KEY: str = ""
+
+    #: What the shop stands for, in a sentence or two, for who has just signed up; may be lazily translated.
+    #: Empty: nothing is said about it.
+    MISSION: str = ""
+    #: How long after their last order customers count as gone quiet.
+    LAPSED_AFTER: timedelta = timedelta(days=90)
 
     #: Name of the voucher offer that exclusive codes give when a step names none.
     VOUCHER_OFFER: str = ""
@@ -139,6 +159,36 @@ class Settings:
     #: is in any other status, waiting for its payment too, its customer is not chased; when
     #: `Order.set_status` moves it into one of these, the chase goes on from there.
     NON_CONVERTING_STATUSES: Sequence[str] = ()
+    #: What the shop's shipping event types, by code or name in any case, and its statuses of orders and lines
+    #: say of a parcel: "shipped", "delivered", "delayed" or "cancelled". All others are the shop's own affair.
+    #: A shop that uses both is understood once: what an event has told, no status tells again.
+    SHIPPING_EVENTS: Mapping[str, str] = {
+        "shipped": "shipped",
+        "dispatched": "shipped",
+        "delivered": "delivered",
+        "delayed": "delayed",
+        "cancelled": "cancelled",
+        "canceled": "cancelled",
+    }
+    SHIPPING_STATUSES: Mapping[str, str] = {
+        "shipped": "shipped",
+        "dispatched": "shipped",
+        "delivered": "delivered",
+        "delayed": "delayed",
+        "cancelled": "cancelled",
+        "canceled": "cancelled",
+    }
+    #: Changes to the shipped table of carriers, by key; same shape as data/carriers.json. None: not this one.
+    CARRIERS: Mapping[str, Any] = {}
+    #: How a tracking number of a carrier that is not in the table looks in the notes of a shipping event: a
+    #: regular expression for capitals. Empty: such numbers are not looked for.
+    TRACKING_NUMBER: str = ANY_NUMBER
+    #: Where customers see an order: a path with `{number}`. Empty: Oscar's own pages; a store without them
+    #: names the page of its front end.
+    ORDER_URL: str = ""
+    #: Topics whose messages wait until people may be texted, though they might go at any hour: what a shop
+    #: does not want to say at night, such as "order_updates". Never so long that it would be too late.
+    HELD_UNTIL_MORNING: Sequence[str] = ()
     #: Baskets without activity for longer are never chased.
     CART_MAX_AGE: timedelta = timedelta(days=60)
     #: How long a link that restores a basket works.
@@ -222,6 +272,9 @@ def is_loopback(host: str) -> bool:
 
 #: The project's flows; `oscar_crosschannel.register` adds to it.
 flows = Registry()
+
+#: What merchants may start and stop flows of their own with; `register_trigger` adds to it.
+triggers = Triggers()
 
 _bound: dict[str, Shop] = {}
 

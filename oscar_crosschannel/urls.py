@@ -12,7 +12,10 @@ from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
 from .web.confirm import confirm
+from .web.join import join
+from .web.join_texts import join_texts
 from .web.order_texts import order_texts
+from .web.parcel import parcel
 from .web.preferences import account, preferences
 from .web.recovery import recover
 from .web.sign_up import sign_up
@@ -33,11 +36,14 @@ urlpatterns = [
     *_either("r/<slug:token>", recover, "recover"),
     *_either("u/<slug:token>", unsubscribe, "unsubscribe"),
     *_either("c/<slug:token>", confirm, "confirm"),
+    *_either("j/<slug:token>", join, "join"),
     *_either("preferences", account, "account"),
     *_either("p/<slug:token>", preferences, "preferences"),
     *_either("w/<slug:token>", why, "why"),
     *_either("sign-up", sign_up, "sign_up"),
     *_either("order-texts/<slug:token>", order_texts, "order_texts"),
+    *_either("t/<slug:token>", join_texts, "join_texts"),
+    *_either("parcel/<slug:token>", parcel, "parcel"),
     *_either("twilio/inbound", twilio_inbound, "twilio_inbound"),
     *_either("twilio/status/<uuid:uuid>", twilio_status, "twilio_status"),
 ]

@@ -9,6 +9,7 @@ from . import (
     consents,
     contacts,
     enrolments,
+    events,
     flows,
     frequency,
     guards,
@@ -17,6 +18,7 @@ from . import (
     places,
     privacy,
     replies,
+    sms_budget,
     topics,
     wording_versions,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "consents",
     "contacts",
     "enrolments",
+    "events",
     "flows",
     "frequency",
     "guards",
@@ -33,6 +36,7 @@ __all__ = [
     "places",
     "privacy",
     "replies",
+    "sms_budget",
     "topics",
     "wording_versions",
 ]

@@ -279,7 +279,7 @@ class CallOff(Act):
     @staticmethod
     def choose(ids: Sequence[int]) -> QuerySet[Any]:
         rows = Message.objects.select_related("contact", "flow", "enrolment").filter(pk__in=ids)
-        return rows.prefetch_related("contact__points").order_by("-pk")
+        return rows.prefetch_related("contact__points", "flow__steps").order_by("-pk")
 
     def about(self) -> Iterable[str]:
         waiting = [message for message in self.rows if message.state in RECALLABLE]
@@ -347,7 +347,7 @@ class EndRun(Act):
         return run
 
     def about(self) -> Iterable[str]:
-        words = {"person": people.label(self.run.contact), "flow": titles.flow(self.run.flow.key)}
+        words = {"person": people.label(self.run.contact), "flow": titles.flow(self.run.flow)}
         yield (
             gettext("%(person)s leaves “%(flow)s” and gets none of its messages that are still to come.")
             % words
@@ -365,7 +365,7 @@ class EndRun(Act):
         called_off = interventions.end_run(self.run.pk, now=self.now)
         if called_off is None:
             return Done(gettext("The run had ended before; nothing has changed."), went_well=False)
-        words = {"flow": titles.flow(self.run.flow.key), "note": said["note"]}
+        words = {"flow": titles.flow(self.run.flow), "note": said["note"]}
         logged = gettext("ended the run of “%(flow)s”: %(note)s") % words
         log: list[tuple[Any, str]] = [(self.run, logged), (self.run.contact, logged)]
         log += [(message, logged) for message in Message.objects.filter(pk__in=called_off)]
@@ -458,4 +458,4 @@ def _too_late(missed: int) -> list[str]:
 
 
 def _name(message: Message) -> str:
-    return f"{titles.flow(message.flow.key)}: {titles.step(message.step_key)}"
+    return titles.message(message)

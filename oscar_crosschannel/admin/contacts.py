@@ -20,7 +20,7 @@ from ..core.decision import Finding, Outcome
 from ..core.facts import EMAIL, SMS, Answer
 from ..core.lifecycle import OPEN, RECALLABLE
 from ..core.rulings import Reason
-from ..models import Consent, Contact, ContactPoint, Enrolment, Erasure, Message, Suppression, Topic
+from ..models import Consent, Contact, ContactPoint, Enrolment, Erasure, Flow, Message, Suppression, Topic
 from ..services import contacts as contact_services, outlook, suppressions, topics as topic_services
 from . import acting, people, sentences, stories, texting_times, timeline, titles
 from .acting import ActingAdmin
@@ -114,9 +114,12 @@ class ContactAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
         topics = list(topic_services.in_order())
         coming = list(
             row.messages.filter(state__in=OPEN)
-            .select_related("contact", "flow", "enrolment")
+            .select_related("contact", "enrolment")
             .order_by("due_at", "pk")[:MOST_COMING]
         )
+        flows = {flow.pk: flow for flow in Flow.objects.prefetch_related("steps")}
+        for message in coming:
+            message.flow = flows[message.flow_id]
         known = outlook.outlook(row, coming, {topic.key: topic.purpose for topic in topics}, now=now)
         return {
             "contact": row,
@@ -127,10 +130,12 @@ class ContactAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
             "coming": [_coming(message, known, now) for message in coming],
             "points": _points(row, {topic.key: titles.topic(topic) for topic in topics}),
             "runs": [
-                (run, titles.link(run, titles.flow(run.flow.key)), titles.step(run.step_key))
-                for run in row.enrolments.filter(state=Enrolment.State.ACTIVE)
-                .select_related("flow")
-                .order_by("-pk")[:MOST_COMING]
+                (
+                    run,
+                    titles.link(run, titles.flow(flows[run.flow_id])),
+                    titles.step_of(flows[run.flow_id], run.step_key),
+                )
+                for run in row.enrolments.filter(state=Enrolment.State.ACTIVE).order_by("-pk")[:MOST_COMING]
             ],
             "now": now,
         }
@@ -166,7 +171,7 @@ def _answer(found: Finding, now: datetime) -> tuple[SafeString | str, str]:
 def _coming(message: Message, known: outlook.Outlook, now: datetime) -> ComingStory:
     return ComingStory(
         row=message,
-        link=titles.link(message, f"{titles.flow(message.flow.key)}: {titles.step(message.step_key)}"),
+        link=titles.link(message, titles.message(message)),
         badge=state_badge(message.state),
         standing=stories.standing(message, now),
         outlook=stories.foreseen(known.coming[message.pk], now) if message.state in RECALLABLE else "",

@@ -27,17 +27,18 @@ from ..services import copies, previews, trials, tuning, unfolding
 from ..services.copies import Problem, Source
 from ..services.plans import PlannedFlow
 from ..services.rendering import CopyKey
-from . import acting, meanwhile, overriding, people, sentences, titles
+from . import acting, flow_changes, meanwhile, overriding, people, sentences, titles
 from .doors import CHANGE_COPY, SEND_TEST, VIEW_CONTACT, VIEW_COPY, page, planned_or_404, require
 
 #: Contacts that a search offers.
 OFFERED = 8
 
-_PARTS = {"subject": _("Subject"), "text": _("Text"), "html": _("HTML")}
+_PARTS = flow_changes.PARTS
 
 _SOURCES = {
     Source.OWN: (_("your words"), "open"),
     Source.BASE: (_("your words, from the language without its region"), "open"),
+    Source.SHOP: (_("your words, in the shop’s own language"), "open"),
     Source.FILE: (_("shipped words"), "quiet"),
     Source.EMPTY: (_("left out"), "quiet"),
     Source.NONE: (_("none"), "doubt"),
@@ -62,16 +63,18 @@ def listing(model_admin: Any, request: HttpRequest, flow_id: int) -> HttpRespons
     require(request, VIEW_COPY, CHANGE_COPY)
     planned = planned_or_404(flow_id)
     steps: dict[str, dict[str, list[Row]]] = {}
+    names: dict[str, str] = {}
     for words in copies.of_flow(planned):
+        names[words.step.key] = titles.step(words.step.key, words.step.title)
         kind = "used" if words.in_use else "other"
         groups = steps.setdefault(words.step.key, {"used": [], "other": []})
         groups[kind].append(_row(words))
-    title = titles.flow(planned.plan.key)
+    title = titles.plan(planned.plan)
     context = {
         "title": gettext("Words of “%(flow)s”") % {"flow": title},
         "flow_title": title,
         "flow_id": flow_id,
-        "steps": [(titles.step(key), groups) for key, groups in steps.items()],
+        "steps": [(names[key], groups) for key, groups in steps.items()],
     }
     return page(model_admin, request, "copy/list.html", context)
 
@@ -143,7 +146,11 @@ class Desk:
     @property
     def place(self) -> str:
         """Which message this is: "Code, SMS, English"."""
-        names = [titles.step(self.key.step_key), sentences.channels([self.key.channel]), self.language]
+        names = [
+            titles.step(self.key.step_key, self.step.title),
+            sentences.channels([self.key.channel]),
+            self.language,
+        ]
         return ", ".join(names)
 
     @property
@@ -162,7 +169,7 @@ class Desk:
 
 def _desk(flow_id: int, step: str, channel: str, language: str) -> Desk:
     planned = planned_or_404(flow_id)
-    declared = planned.plan.step(step) or planned.blueprint.plan().step(step)
+    declared = copies.steps(planned).get(step)
     if declared is None or channel not in settings.CHANNELS or language not in copies.languages():
         raise Http404
     return Desk(planned, declared, CopyKey(flow_id, planned.plan.key, step, channel, language))
@@ -232,7 +239,7 @@ def _why_nevertheless(request: HttpRequest, form: CopyForm, found: Sequence[Prob
 def _keep(
     model_admin: Any, request: HttpRequest, desk: Desk, flow: Flow, draft: Copy, *, why: str = ""
 ) -> HttpResponse:
-    kept = copies.keep(flow, draft)
+    kept = copies.keep(flow, draft, now=timezone.now(), author=request.user.pk)
     if kept.changed:
         parts = ", ".join(_told(part, kept.after[part]) for part in kept.changed)
         message = gettext("Words of %(place)s: %(parts)s") % {"place": desk.place, "parts": parts}
@@ -321,14 +328,14 @@ def _editor(
         field.disabled = not may_change and not form.is_bound
     with translation.override(desk.key.language):
         names = copies.known_names(desk.planned, desk.step, desk.key.channel, now=now)
-    title = titles.flow(desk.planned.plan.key)
+    title = titles.plan(desk.planned.plan)
     shipped = previews.preview(desk.planned, desk.step, copies.draft(desk.key, {}), None, now=now)
     _show_shipped(form, shipped)
     context = {
         "title": desk.place,
         "flow_title": title,
         "flow_id": desk.key.flow_id,
-        "step": titles.step(desk.key.step_key),
+        "step": titles.step(desk.key.step_key, desk.step.title),
         "desk": desk,
         "form": form,
         "is_own": copy is not None,
@@ -407,7 +414,7 @@ def _variables(desk: Desk, names: Mapping[str, Any] | None) -> list[tuple[str, s
     """What may be used: name, meaning, an example."""
     if names is None:
         return []
-    meanings = {**_COMMON, **desk.planned.blueprint.glossary}
+    meanings = {**_COMMON, **desk.planned.about.glossary}
     return [
         (written, str(meanings.get(name, "")), example)
         for name, written, example in _flat(names)
@@ -481,7 +488,7 @@ def test(model_admin: Any, request: HttpRequest, flow_id: int, **place: str) -> 
         return _send(model_admin, request, desk, shown, form.cleaned_data["address"])
     context = {
         "title": gettext("Test of “%(place)s”") % {"place": desk.place},
-        "flow_title": titles.flow(desk.planned.plan.key),
+        "flow_title": titles.plan(desk.planned.plan),
         "flow_id": flow_id,
         "desk": desk,
         "form": form,

@@ -16,8 +16,11 @@ from ..models import Flow
 from ..services.plans import PlannedFlow, load_plans
 
 #: What staff must be allowed to do something here.
-CHANGE_FLOW, VIEW_COPY, CHANGE_COPY, SEND_TEST, VIEW_CONTACT = (
+VIEW_FLOW, CHANGE_FLOW, ADD_FLOW, DELETE_FLOW, VIEW_COPY, CHANGE_COPY, SEND_TEST, VIEW_CONTACT = (
+    "oscar_crosschannel.view_flow",
     "oscar_crosschannel.change_flow",
+    "oscar_crosschannel.add_flow",
+    "oscar_crosschannel.delete_flow",
     "oscar_crosschannel.view_copy",
     "oscar_crosschannel.change_copy",
     "oscar_crosschannel.send_test",
@@ -71,6 +74,8 @@ def allowed(request: HttpRequest) -> dict[str, bool]:
     user = request.user
     return {
         "change_flow": user.has_perm(CHANGE_FLOW),
+        "add_flow": user.has_perm(ADD_FLOW),
+        "delete_flow": user.has_perm(DELETE_FLOW),
         "view_copy": user.has_perm(VIEW_COPY) or user.has_perm(CHANGE_COPY),
         "change_copy": user.has_perm(CHANGE_COPY),
         "send_test": user.has_perm(SEND_TEST),

@@ -27,13 +27,13 @@ def split(span: timedelta) -> tuple[int, str]:
 
 
 class DurationWidget(forms.MultiWidget):
-    """Two inputs. Empty, the number shows `inherited` as its placeholder and the unit stands as there."""
+    """Two inputs. Empty, the number shows `inherited` as its placeholder and the unit stands as there; hours without."""
 
     template_name = "admin/oscar_crosschannel/flow/duration.html"
     widgets_names: list[str]
 
-    def __init__(self, inherited: timedelta) -> None:
-        number, self._unit = split(inherited)
+    def __init__(self, inherited: timedelta | None) -> None:
+        number, self._unit = ("", "hours") if inherited is None else split(inherited)
         super().__init__(
             {
                 "number": forms.NumberInput(
@@ -57,7 +57,7 @@ class DurationWidget(forms.MultiWidget):
 class DurationField(forms.MultiValueField):
     """A `timedelta`; None when the number is left empty."""
 
-    def __init__(self, *, inherited: timedelta, **kwargs: Any) -> None:
+    def __init__(self, *, inherited: timedelta | None, **kwargs: Any) -> None:
         whole = {
             "invalid": _("Enter a whole number."),
             "min_value": _("Enter a number that is not negative."),

@@ -29,11 +29,11 @@ class EnrolmentAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # no joins: they would be made for all that a search finds
-        return super().get_queryset(request).prefetch_related("contact__points", "flow")
+        return super().get_queryset(request).prefetch_related("contact__points", "flow__steps")
 
     @admin.display(description=_("flow"))
     def flow_title(self, run: Enrolment) -> str:
-        return titles.flow(run.flow.key)
+        return titles.flow(run.flow)
 
     @admin.display(description=_("contact"))
     def whom(self, run: Enrolment) -> SafeString | str:
@@ -46,11 +46,11 @@ class EnrolmentAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
 
     @admin.display(description=_("step"))
     def step(self, run: Enrolment) -> str:
-        return titles.step(run.step_key)
+        return titles.step_of(run.flow, run.step_key)
 
     def heading(self, row: Enrolment) -> str:
         return gettext("%(flow)s for %(person)s") % {
-            "flow": titles.flow(row.flow.key),
+            "flow": titles.flow(row.flow),
             "person": people.label(row.contact),
         }
 
@@ -67,7 +67,7 @@ class EnrolmentAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
             "facts": _facts(row),
             "messages_told": [
                 (
-                    titles.link(message, titles.step(message.step_key)),
+                    titles.link(message, titles.step_of(row.flow, message.step_key)),
                     state_badge(message.state),
                     stories.standing(message, now),
                     message,
@@ -80,7 +80,7 @@ class EnrolmentAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
 def _facts(run: Enrolment) -> list[tuple[str, Any]]:
     facts = [
         (gettext("Contact"), titles.link(run.contact, people.label(run.contact))),
-        (gettext("Flow"), titles.link(run.flow, titles.flow(run.flow.key))),
+        (gettext("Flow"), titles.link(run.flow, titles.flow(run.flow))),
         (gettext("About"), ", ".join(f"{kind} {pk}" for kind, pk in run.subjects.items())),
         (gettext("Began"), run.started_at),
         (gettext("Times count from"), run.anchor_at),

@@ -59,8 +59,7 @@ class FlowFilter(ChoiceFilter):
     parameter_name = "flow"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Iterable[tuple[str, str]]:
-        rows = Flow.objects.order_by("key").values_list("pk", "key")
-        return [(str(pk), titles.flow(key)) for pk, key in rows]
+        return [(str(row.pk), titles.flow(row)) for row in Flow.objects.order_by("key")]
 
 
 class EmptyFilter(ChoiceFilter):

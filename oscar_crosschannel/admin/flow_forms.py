@@ -1,169 +1,75 @@
-"""The form of a flow: what it says of each step, an empty field for what is inherited."""
+"""Everything about a flow on one form, checked as the plan that it makes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
-from itertools import permutations
+from dataclasses import replace
 from typing import Any
 
 from django import forms
 from django.http import QueryDict
-from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _
 from oscar.core.loading import get_model
 
-from ..conf import settings
-from ..core.plan import Fault, Plan, Step, StepTuning, Tuning, Wrong
-from ..models import Flow
-from ..services import conditions, copies
+from ..core.facts import Purpose
+from ..core.plan import Fault, Plan, StepTuning, Tuning, Wrong
+from ..models import Copy, Flow, Topic
+from ..services import copies, flow_versions, promotion, tuning as tuning_services
+from ..services.flow_versions import Outline, Standing
 from ..services.plans import PlannedFlow, tuning_of
-from . import meanwhile, sentences, titles
-from .durations import DurationField
+from . import flow_changes, meanwhile, overriding, sentences, titles
+from .outline_forms import FlowForm
+from .step_forms import StepForm
 
 ConditionalOffer = get_model("offer", "ConditionalOffer")
-
-#: What a select says for "inherit", and for "deliberately nothing".
-INHERITED, NONE = "", "-"
-
-
-class FlowForm(forms.Form):
-    """What holds for the whole flow."""
-
-    enabled = forms.ChoiceField(label=_("This flow is"), required=False)
-
-    def __init__(self, data: QueryDict | None, *, declared: Plan, tuning: Tuning) -> None:
-        enabled = {None: INHERITED, True: "on", False: "off"}[tuning.enabled]
-        super().__init__(data, initial={"enabled": enabled}, label_suffix="", use_required_attribute=False)
-        word = gettext("on") if declared.enabled else gettext("off")
-        field: Any = self.fields["enabled"]
-        field.choices = [(INHERITED, as_declared(word)), ("on", _("On")), ("off", _("Off"))]
-        field.help_text = _(
-            "While a flow is off, people stay inside, and what falls due is not sent; nothing is made up for later."
-        )
-
-    def tuned(self) -> bool | None:
-        """On, off, or None for inherit."""
-        return {INHERITED: None, "on": True, "off": False}[self.cleaned_data["enabled"]]
-
-
-class StepForm(forms.Form):
-    """What a merchant may change about one step."""
-
-    on = forms.BooleanField(label=_("Send this step"), required=False)
-
-    def __init__(
-        self, data: QueryDict | None, *, step: Step, tuning: StepTuning, offers: Sequence[Any]
-    ) -> None:
-        self.step = step  #: as declared
-        initial = {
-            "on": not tuning.removed,
-            "delay": None if tuning.delay is None else abs(tuning.delay),
-            "channels": INHERITED if tuning.channels is None else "+".join(tuning.channels),
-            "patience": tuning.patience,
-            "only_if": _choice(tuning.only_if),
-            "unless": _choice(tuning.unless),
-            "offer": INHERITED if tuning.offer_id is None else str(tuning.offer_id),
-        }
-        super().__init__(
-            data, prefix=step.key, initial=initial, label_suffix="", use_required_attribute=False
-        )
-        self._offers = {str(offer.pk): offer for offer in offers}
-        before = step.delay < timedelta(0)
-        self.fields |= {
-            "delay": DurationField(
-                inherited=abs(step.delay),
-                label=_("How long before the event") if before else _("How long after the event"),
-            ),
-            "channels": _select(_("Channels"), _channels(step)),
-            "patience": DurationField(
-                inherited=step.patience,
-                label=_("Wait for the better channel"),
-                help_text=_(
-                    "How long it may be held back for its first channel before the next one is taken."
-                ),
-            ),
-            "only_if": _select(_("Send only if"), _conditions(step.only_if, tuning.only_if)),
-            "unless": _select(_("Do not send if"), _conditions(step.unless, tuning.unless)),
-        }
-        if step.voucher:
-            self.fields["offer"] = _select(_("Offer behind the code"), self._offer_choices())
-
-    @property
-    def title(self) -> str:
-        return titles.step(self.step.key)
-
-    @property
-    def rows(self) -> list[tuple[forms.BoundField, str]]:
-        """The fields, each with what was declared if the merchant changed it."""
-        declared = inherited(self.step)
-        found = []
-        for bound in self:
-            is_changed = bound.name != "on" and bound.initial not in (None, INHERITED)
-            told = gettext("declared: %(value)s") % {"value": declared[bound.name]} if is_changed else ""
-            found.append((bound, told))
-        return found
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether the rows say anything about this step."""
-        return not self["on"].initial or any(told for _bound, told in self.rows)
-
-    def clean_offer(self) -> str:
-        value: str = self.cleaned_data["offer"]
-        offer = self._offers.get(value)
-        if offer is not None and offer.status != ConditionalOffer.OPEN:
-            raise forms.ValidationError(
-                gettext("The offer “%(offer)s” is not open: it gives nothing now.") % {"offer": offer.name}
-            )
-        return value
-
-    def tuned(self) -> StepTuning:
-        """What the merchant wants of this step."""
-        data = self.cleaned_data
-        delay, channels, offer = data["delay"], data["channels"], data.get("offer", INHERITED)
-        before = self.step.delay < timedelta(0)
-        return StepTuning(
-            delay=-delay if delay is not None and before else delay,
-            channels=tuple(channels.split("+")) if channels else None,
-            patience=data["patience"],
-            offer_id=int(offer) if offer else None,
-            only_if=_condition(data["only_if"]),
-            unless=_condition(data["unless"]),
-            removed=not data["on"],
-        )
-
-    def _offer_choices(self) -> list[tuple[str, str]]:
-        choices = [(INHERITED, as_declared(settings.VOUCHER_OFFER or gettext("none")))]
-        for key, offer in self._offers.items():
-            is_open = offer.status == ConditionalOffer.OPEN
-            if is_open or key == self.initial["offer"]:
-                name = offer.name if is_open else gettext("%(offer)s (not open)") % {"offer": offer.name}
-                choices.append((key, name))
-        return choices
 
 
 class FlowEditing:
     """The forms of one flow together, checked as the plan that they make."""
 
-    def __init__(self, planned: PlannedFlow, flow: Flow, data: QueryDict | None = None) -> None:
+    def __init__(
+        self, planned: PlannedFlow, flow: Flow, data: QueryDict | None = None, *, user: Any = None
+    ) -> None:
         self.planned = planned
-        self.declared = planned.blueprint.plan()
+        self.flow = flow
+        self.declared = planned.declared
         self.before = tuning_of(flow)
-        self._offers = list(
+        self._user = user
+        self.why = ""  #: why it promotes nevertheless
+        self.around = bool(planned.plan.start.anchor)
+        self.offers = list(
             ConditionalOffer.objects.filter(offer_type=ConditionalOffer.VOUCHER).order_by("name")
         )
-        self.seen = meanwhile.token(meanwhile.shown(self._forms(None)))
-        together = None if data is None else meanwhile.merged(data, meanwhile.shown(self._forms(None)))
+        blank = list(self._forms(None))
+        shown = meanwhile.shown(blank)
+        self.seen = meanwhile.token(shown)
+        together = None if data is None else meanwhile.merged(data, shown)
         self.was_overtaken = together is not None
-        self.flow_form, *step_forms = self._forms(data if together is None else together)
+        self.flow_form, *step_forms = blank if data is None else self._forms(together or data)
         self.step_forms: list[StepForm] = step_forms
 
     def _forms(self, data: QueryDict | None) -> Any:
-        yield FlowForm(data, declared=self.declared, tuning=self.before)
-        for step in self.declared.steps:
-            tuning = self.before.steps.get(step.key, StepTuning())
-            yield StepForm(data, step=step, tuning=tuning, offers=self._offers)
+        """First that of the flow, then those of the steps as they fall due, switched off ones at the end."""
+        yield FlowForm(data, declared=self.declared, tuning=self.before, flow=self.flow)
+        every = tuning_services.restored(self.declared, self.before).steps
+        is_off = {key for key, each in self.before.steps.items() if each.removed}
+        for step in sorted(every, key=lambda step: step.key in is_off):
+            yield self.step_form(data, step.key)
+
+    def step_form(self, data: QueryDict | None, key: str) -> StepForm:
+        """The form of a step, or of one of the merchant's own that is still to be made."""
+        return StepForm(
+            data,
+            key=key,
+            declared=self.declared.step(key),
+            tuning=self.before.steps.get(key, StepTuning()),
+            offers=self.offers,
+            around=self.around,
+        )
+
+    @property
+    def offer_names(self) -> dict[int, str]:
+        return {offer.pk: offer.name for offer in self.offers}
 
     def is_valid(self) -> bool:
         """Whether all fields can be read and the plan makes sense. Errors stand at their fields."""
@@ -172,9 +78,14 @@ class FlowEditing:
         after = self.declared.tuned(self.tuning())
         for fault in _new_faults(after, self.declared):
             self._blame(fault)
-        for form in self.step_forms:
-            self._require_words(form, after)
+        for lack in self._lacking(after):
+            self._form_of(lack.step_key).add_error("channels", lack_sentence(lack))
+        self._require_no_promotion(after)
         return not self.has_errors
+
+    @property
+    def before_plan(self) -> Plan:
+        return self.declared.tuned(self.before)
 
     @property
     def _all(self) -> list[forms.Form]:
@@ -187,55 +98,131 @@ class FlowEditing:
 
     def tuning(self) -> Tuning:
         """What the merchant wants of the flow."""
+        enabled, shadow = self.flow_form.wanted()
         return Tuning(
-            enabled=self.flow_form.tuned(),
+            enabled=enabled,
+            shadow=shadow,
             holdout=self.before.holdout,
-            steps={form.step.key: form.tuned() for form in self.step_forms},
+            steps={form.key: form.tuned() for form in self.step_forms},
         )
 
     def without(self, key: str) -> Tuning:
         """The flow as it is, with one step as it was declared."""
         steps = {name: tuning for name, tuning in self.before.steps.items() if name != key}
-        return Tuning(enabled=self.before.enabled, holdout=self.before.holdout, steps=steps)
+        return replace(self.before, steps=steps)
 
-    def objections(self, wanted: Tuning) -> list[str]:
-        """What `wanted` would break that works now, a sentence each."""
-        after, before = self.declared.tuned(wanted), self.declared.tuned(self.before)
-        found = _new_faults(after, self.declared, before)
-        return [": ".join(filter(None, [titles.step(fault.step), _sentence(fault)])) for fault in found]
+    def with_step(self, key: str, step: StepTuning) -> Tuning:
+        """The flow as it is, with one more step."""
+        return replace(self.before, steps={**self.before.steps, key: step})
+
+    def standing(self, tuning: Tuning, outline: Outline | None = None) -> Standing:
+        """The flow as it would stand, for comparing; words are left out."""
+        outline = outline or flow_versions.outline_of(self.flow)
+        return Standing(tuning=tuning, outline=outline, words={})
+
+    def changes(self, tuning: Tuning, outline: Outline | None = None) -> list[str]:
+        """What would change, a sentence each."""
+        before, after = self.standing(self.before), self.standing(tuning, outline)
+        return flow_changes.differences(self.declared, before, after, self.offer_names)
+
+    def faults(self, wanted: Tuning) -> list[str]:
+        """What would not work in `wanted` that works now, a sentence each."""
+        after = self.declared.tuned(wanted)
+        return [
+            ": ".join(filter(None, [_name_in(after, fault.step), fault_sentence(fault, after)]))
+            for fault in _new_faults(after, self.declared, self.before_plan)
+        ]
+
+    def objections(self, wanted: Tuning, words: Sequence[Copy] | None = None) -> list[str]:
+        """The same, and where it would have no words, with those that are kept or, if given, with these."""
+        after = self.declared.tuned(wanted)
+        lacks = [
+            f"{_name_in(after, lack.step_key)}: {lack_sentence(lack)}" for lack in self._lacking(after, words)
+        ]
+        return [*self.faults(wanted), *lacks]
+
+    def _lacking(self, after: Plan, words: Sequence[Copy] | None = None) -> Iterator[copies.Lack]:
+        """Channels without words by which the flow would speak now, and did not before.
+
+        What is declared without words is no merchant's fault. While nothing is sent, none are needed.
+        """
+        if flow_changes.state(after) != "on":
+            return
+        known = [self.declared]
+        if words is None and flow_changes.state(self.before_plan) == "on":
+            known.append(self.before_plan)
+        for lack in copies.lacking(self.planned, after, words):
+            speaking = [step for plan in known if (step := plan.step(lack.step_key)) is not None]
+            if not any(lack.channel in step.channels for step in speaking):
+                yield lack
+
+    def _require_no_promotion(self, after: Plan) -> None:
+        """Rule 39, unless somebody who may says why."""
+        outline = self.flow_form.wanted_outline()
+        topic = outline.topic if outline else after.topic
+        purpose = Topic.objects.filter(key=topic).values_list("purpose", flat=True).first()
+        if purpose not in promotion.MAY_NOT_PROMOTE:
+            return
+        known = (
+            set(copies.promotions(self.planned))
+            if self.planned.purpose in promotion.MAY_NOT_PROMOTE
+            else set()
+        )
+        asked = replace(self.planned, plan=after, purpose=Purpose(purpose))
+        found = [each for each in copies.promotions(asked) if each not in known]
+        self.why = overriding.reason(self.flow_form, self._user) if found and self._user else ""
+        if not found or self.why:
+            return
+        for each in found:
+            form = self._form_of(each.step_key)
+            if each.channel:
+                form.add_error(None, _("Its words promote something, and messages of this topic may not."))
+            else:
+                form.add_error("voucher", no_code())
+
+    def _form_of(self, key: str) -> StepForm:
+        return next(form for form in self.step_forms if form.key == key)
 
     def _blame(self, fault: Fault) -> None:
-        form = next((form for form in self.step_forms if form.step.key == fault.step), None)
-        if form is None:
-            self.flow_form.add_error(None, _sentence(fault))
+        after = self.declared.tuned(self.tuning())
+        if fault.step:
+            self._form_of(fault.step).add_error(_BLAMED[fault.wrong], fault_sentence(fault, after))
         else:
-            form.add_error(_BLAMED[fault.wrong], _sentence(fault))
-
-    def _require_words(self, form: StepForm, after: Plan) -> None:
-        """A channel that a step gets must have something to say in every language."""
-        step = after.step(form.step.key)
-        if step is None:
-            return
-        before = self.planned.plan.step(step.key) or form.step
-        for channel in step.channels:
-            known = channel in before.channels or channel in form.step.channels
-            if not known and (without := copies.missing(self.planned, step, channel)):
-                form.add_error(
-                    "channels",
-                    gettext("This step has no words for %(channel)s yet (%(languages)s). Write them first.")
-                    % {"channel": sentences.channels([channel]), "languages": ", ".join(without)},
-                )
+            self.flow_form.add_error(None, fault_sentence(fault, after))
 
 
 def _new_faults(plan: Plan, *others: Plan) -> list[Fault]:
-    """What is wrong with a plan and with none of the others: what is declared wrong is no merchant's fault."""
-    known = {fault for other in others for fault in other.faults()}
-    return [fault for fault in plan.faults() if fault not in known]
+    """What is wrong with a plan and with none of the others: what is declared wrong is no merchant's fault.
+
+    A flow that is off may have no steps yet.
+    """
+    known = {fault for other in others if other.enabled or other.steps for fault in other.faults()}
+    found = [fault for fault in plan.faults() if fault not in known]
+    return [fault for fault in found if plan.enabled or fault.wrong is not Wrong.NO_STEP]
 
 
-def _sentence(fault: Fault) -> str:
+def _name_in(plan: Plan, key: str) -> str:
+    step = plan.step(key)
+    return titles.step(key, step.title if step else "") if key else ""
+
+
+def no_code() -> str:
+    """Why a step of some topics gives no code (rule 39)."""
+    return gettext("A code promotes something, and messages of this topic may not.")
+
+
+def lack_sentence(lack: copies.Lack) -> str:
+    """Why a step cannot be switched on yet."""
+    words = {"channel": sentences.channels([lack.channel]), "languages": ", ".join(lack.languages)}
+    return gettext("This step has no words for %(channel)s yet (%(languages)s). Write them first.") % words
+
+
+def fault_sentence(fault: Fault, plan: Plan) -> str:
+    """What is wrong with a step of this plan."""
+    if fault.wrong is Wrong.NO_STEP and not plan.order:
+        return gettext("It has no steps yet. Add one before you switch it on.")
     words = {
-        "other": titles.step(fault.other),
+        "other": _name_in(plan, fault.other),
         "when": "" if fault.limit is None else sentences.from_anchor(fault.limit),
         "time": "" if fault.limit is None else sentences.length(fault.limit),
     }
@@ -243,7 +230,7 @@ def _sentence(fault: Fault) -> str:
 
 
 _FAULTS: Mapping[Wrong, Any] = {
-    Wrong.TOO_EARLY: _("This step must come after “%(other)s” (%(when)s)."),
+    Wrong.SAME_TIME: _("This step falls due together with “%(other)s” (%(when)s)."),
     Wrong.TOO_LATE: _("This step must come before its time is over (%(when)s)."),
     Wrong.TOO_PATIENT: _("It cannot wait that long: the step is worth sending for %(time)s."),
     Wrong.NO_CHANNEL: _("Choose at least one channel."),
@@ -251,119 +238,9 @@ _FAULTS: Mapping[Wrong, Any] = {
     Wrong.NO_STEP: _("At least one step must be sent. To send nothing, switch the flow off."),
 }
 _BLAMED = {
-    Wrong.TOO_EARLY: "delay",
+    Wrong.SAME_TIME: "delay",
     Wrong.TOO_LATE: "delay",
     Wrong.TOO_PATIENT: "patience",
     Wrong.NO_CHANNEL: "channels",
     Wrong.NEVER: "unless",
 }
-
-
-def changes(declared: Plan, before: Tuning, after: Tuning, offers: Mapping[int, str]) -> list[str]:
-    """What an edit changed, a sentence each: "Delay of code: 24 hours → 30 hours". `offers`: names by id."""
-    found = []
-    if before.enabled != after.enabled:
-        words = {"before": _on_words(before.enabled, declared), "after": _on_words(after.enabled, declared)}
-        found.append(gettext("Flow: %(before)s → %(after)s") % words)
-    for step in declared.steps:
-        then = before.steps.get(step.key, StepTuning())
-        now = after.steps.get(step.key, StepTuning())
-        found += _step_changes(step, then, now, offers)
-    return found
-
-
-def _step_changes(
-    step: Step, before: StepTuning, after: StepTuning, offers: Mapping[int, str]
-) -> Iterator[str]:
-    if before.removed != after.removed:
-        switched = gettext("%(step)s: switched off") if after.removed else gettext("%(step)s: switched on")
-        yield switched % {"step": titles.step(step.key)}
-    then, now = told(step, before, offers), told(step, after, offers)
-    for name, sentence in _CHANGED.items():
-        if then[name] != now[name]:
-            words = {"step": titles.step(step.key), "before": then[name], "after": now[name]}
-            yield str(sentence) % words
-
-
-_CHANGED = {
-    "delay": _("Delay of %(step)s: %(before)s → %(after)s"),
-    "channels": _("Channels of %(step)s: %(before)s → %(after)s"),
-    "patience": _("Patience of %(step)s: %(before)s → %(after)s"),
-    "only_if": _("%(step)s only if: %(before)s → %(after)s"),
-    "unless": _("%(step)s not if: %(before)s → %(after)s"),
-    "offer": _("Offer of %(step)s: %(before)s → %(after)s"),
-}
-
-
-def told(step: Step, tuning: StepTuning, offers: Mapping[int, str]) -> dict[str, str]:
-    """The values of a step in words, by field; what is inherited is marked so."""
-    own = {
-        "delay": None if tuning.delay is None else sentences.from_anchor(tuning.delay),
-        "channels": None if tuning.channels is None else sentences.channel_order(tuning.channels),
-        "patience": None if tuning.patience is None else _patience_words(tuning.patience),
-        "only_if": None if tuning.only_if is None else _condition_words(tuning.only_if),
-        "unless": None if tuning.unless is None else _condition_words(tuning.unless),
-        "offer": None if tuning.offer_id is None else offers.get(tuning.offer_id, f"#{tuning.offer_id}"),
-    }
-    declared = inherited(step)
-    return {name: as_declared(declared[name]) if words is None else words for name, words in own.items()}
-
-
-def inherited(step: Step) -> dict[str, str]:
-    """What a step was declared as, in words, by field."""
-    return {
-        "delay": sentences.from_anchor(step.delay),
-        "channels": sentences.channel_order(step.channels),
-        "patience": _patience_words(step.patience),
-        "only_if": _condition_words(step.only_if),
-        "unless": _condition_words(step.unless),
-        "offer": settings.VOUCHER_OFFER or gettext("none"),
-    }
-
-
-def as_declared(value: str) -> str:
-    """How an inherited value is shown."""
-    return gettext("%(value)s (as declared)") % {"value": value}
-
-
-def _on_words(enabled: bool | None, declared: Plan) -> str:
-    word = gettext("on") if (declared.enabled if enabled is None else enabled) else gettext("off")
-    return as_declared(word) if enabled is None else word
-
-
-def _patience_words(span: timedelta) -> str:
-    return sentences.length(span) if span else gettext("none")
-
-
-def _condition_words(name: str) -> str:
-    return sentences.condition(name) if name else gettext("no condition")
-
-
-def _select(label: Any, choices: Sequence[tuple[str, Any]]) -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, choices=choices, required=False)
-
-
-def _channels(step: Step) -> list[tuple[str, str]]:
-    """Every order of every choice of channels, the short ones first."""
-    keys = list(settings.CHANNELS)
-    orders = [order for count in range(1, len(keys) + 1) for order in permutations(keys, count)]
-    declared = (INHERITED, as_declared(capfirst(sentences.channel_order(step.channels))))
-    return [declared, *(("+".join(order), capfirst(sentences.channel_order(order))) for order in orders)]
-
-
-def _conditions(declared: str, chosen: str | None) -> list[tuple[str, str]]:
-    names = {*conditions.CONDITIONS, *filter(None, [chosen])}
-    known = [(name, capfirst(sentences.condition(name))) for name in sorted(names)]
-    return [
-        (INHERITED, as_declared(capfirst(_condition_words(declared)))),
-        (NONE, capfirst(_condition_words(""))),
-        *known,
-    ]
-
-
-def _choice(condition: str | None) -> str:
-    return {None: INHERITED, "": NONE}.get(condition, condition or "")
-
-
-def _condition(choice: str) -> str | None:
-    return {INHERITED: None, NONE: ""}.get(choice, choice)

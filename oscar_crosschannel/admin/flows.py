@@ -9,20 +9,33 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
-from ..conf import flows, settings
+from ..conf import settings
 from ..core.lifecycle import OPEN, State
 from ..core.plan import On, Plan, Step
 from ..models import Flow, FlowStep, Message, Topic
+from ..services import own_flows as own_flow_services, plans, tuning
 from ..services.plans import PlannedFlow, load_plans
-from . import acting, copies, counting, flow_editing, sentences, titles
-from .doors import allowed, door
+from . import (
+    acting,
+    copies,
+    counting,
+    flow_changes,
+    flow_editing,
+    flow_versions,
+    own_flows,
+    sentences,
+    titles,
+)
+from .doors import ADD_FLOW, CHANGE_FLOW, DELETE_FLOW, allowed, door
 from .reading import StoryAdmin, badge
 
 #: How far back the counts look.
@@ -59,33 +72,85 @@ class StepStory:
 
 @admin.register(Flow)
 class FlowAdmin(StoryAdmin):
-    list_display = ("title", "on", "inside", "key")
+    list_display = ("called", "standing", "inside", "sent", "not_sent", "failed", "whose")
     ordering = ("key",)
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request).annotate(inside_now=counting.people_inside())
-        return rows
+        return rows.prefetch_related("steps")
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list, each row with its numbers: one statement for all."""
+        changelist: Any = super().get_changelist_instance(request)
+        reach = counting.reach(Message.objects.all(), "created_at", timezone.now() - COUNTED)
+        counted = _count_all(reach)
+        changelist.result_list = list(changelist.result_list)
+        for row in changelist.result_list:
+            row.counted = counted.get(row.pk, {})
+        changelist.span = sentences.length(timezone.now() - reach.since)
+        return changelist
 
     @admin.display(description=_("flow"))
-    def title(self, flow: Flow) -> str:
+    def called(self, flow: Flow) -> str:
         return self.heading(flow)
 
-    @admin.display(description=_("on"), boolean=True)
-    def on(self, flow: Flow) -> bool:
-        blueprint = flows.get(flow.key)
-        if blueprint is None:
-            return False
-        return blueprint.plan().enabled if flow.enabled is None else flow.enabled
+    @admin.display(description=_("state"))
+    def standing(self, flow: Flow) -> SafeString:
+        found = plans.origin(flow)
+        return _state_badge(found[0].tuned(plans.tuning_of(flow)) if found else None)
 
     @admin.display(description=_("people inside"))
     def inside(self, flow: Any) -> int:
         return int(flow.inside_now)
 
+    @admin.display(description=_("sent"))
+    def sent(self, flow: Any) -> int:
+        return _in_column(flow.counted, 1)
+
+    @admin.display(description=_("not sent"))
+    def not_sent(self, flow: Any) -> int:
+        return _in_column(flow.counted, 3)
+
+    @admin.display(description=_("failed"))
+    def failed(self, flow: Any) -> int:
+        return _in_column(flow.counted, 4)
+
+    @admin.display(description=_("whose"))
+    def whose(self, flow: Flow) -> SafeString:
+        if flow.trigger:
+            return badge(_("your own"), "open")
+        return badge(_("changed by you") if _changes(flow) else _("as shipped"), "quiet")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(ADD_FLOW) and request.user.has_perm(CHANGE_FLOW))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Of the merchant's own flows only; whether one is in use is told on the page that asks."""
+        return bool(request.user.has_perm(DELETE_FLOW)) and isinstance(obj, Flow) and bool(obj.trigger)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return own_flows.add(self, request)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """What goes with it are its steps, words and versions, whoever may delete those."""
+        against = [why for flow in objs if (why := own_flows.against_deleting(flow))]
+        return [self.heading(flow) for flow in objs], {}, set(), against
+
+    def delete_model(self, request: HttpRequest, obj: Flow) -> None:
+        own_flow_services.delete(obj)
+
     def get_urls(self) -> list[URLPattern]:
         message = "words/<slug:step>/<slug:channel>/<str:language>/"
         return [
             door(self, "edit/", flow_editing.edit, "edit"),
+            door(self, "steps/add/", own_flows.add_step, "add_step"),
+            door(self, "versions/", flow_versions.listing, "versions"),
+            door(self, "versions/<int:number>/", flow_versions.one, "version"),
             door(self, "words/", copies.listing, "words_list"),
             door(self, message, copies.words, "words"),
             door(self, f"{message}test/", copies.test, "test"),
@@ -106,7 +171,7 @@ class FlowAdmin(StoryAdmin):
         )
 
     def heading(self, row: Flow) -> str:
-        return titles.flow(row.key)
+        return titles.flow(row)
 
     def story(self, row: Flow, now: datetime) -> Mapping[str, Any]:
         planned = load_plans().get(row.pk)
@@ -114,7 +179,10 @@ class FlowAdmin(StoryAdmin):
         counted = _count(row, reach)
         return {
             "flow": row,
-            "badge": _on_badge(planned),
+            "badge": _state_badge(planned.plan if planned else None),
+            "in_shadow": planned is not None and flow_changes.state(planned.plan) == "shadow",
+            "before_it_is_on": own_flows.before_it_is_on(planned, row) if planned else [],
+            "is_own": bool(row.trigger),
             "facts": _facts(row, planned),
             "steps": _steps(row, planned, counted) if planned else [],
             "columns": [title for title, _states in _COLUMNS],
@@ -125,10 +193,14 @@ class FlowAdmin(StoryAdmin):
         }
 
 
-def _on_badge(planned: PlannedFlow | None) -> SafeString:
-    if planned is None:
+_TONES = {"on": "good", "shadow": "doubt", "off": "quiet"}
+
+
+def _state_badge(plan: Plan | None) -> SafeString:
+    if plan is None:
         return badge(_("no longer declared"), "bad")
-    return badge(_("on"), "good") if planned.plan.enabled else badge(_("off"), "quiet")
+    state = flow_changes.state(plan)
+    return badge(flow_changes.STATE_WORDS[state], _TONES[state])
 
 
 def _facts(flow: Any, planned: PlannedFlow | None) -> list[tuple[str, Any]]:
@@ -141,17 +213,17 @@ def _facts(flow: Any, planned: PlannedFlow | None) -> list[tuple[str, Any]]:
     more = [
         (gettext("Topic"), f"{titles.topic(topic) if topic else plan.topic} ({purpose})"),
         (gettext("Begins when"), _start(plan.start)),
-        (gettext("Ends when"), ", ".join(sentences.event(stop.event) for stop in plan.stops)),
+        (gettext("Ends when"), ", ".join(titles.event(stop.event) for stop in plan.stops)),
         (gettext("After a click of a person"), _after_click(plan)),
         (gettext("Control group"), f"{plan.holdout:.0%}" if plan.holdout else ""),
-        (gettext("Changed by a merchant"), _changes(flow)),
+        (gettext("Changed by a merchant"), "" if flow.trigger else _changes(flow)),
         (gettext("Version"), plan.version),
     ]
     return [(name, value) for name, value in more + facts if value not in ("", None)]
 
 
 def _start(start: On) -> str:
-    words = [sentences.event(start.event)]
+    words = [titles.event(start.event)]
     if start.once:
         words.append(gettext("once per person, ever"))
     if start.one_run:
@@ -169,12 +241,28 @@ def _changes(flow: Flow) -> str:
     changes = []
     if flow.enabled is not None:
         changes.append(gettext("switched on") if flow.enabled else gettext("switched off"))
+    if flow.shadow:
+        changes.append(gettext("shadow mode"))
     if flow.holdout is not None:
         changes.append(gettext("control group of %(share)s") % {"share": f"{flow.holdout:.0%}"})
     changed = len(flow.steps.all())
     if changed:
         changes.append(ngettext("%(count)d step", "%(count)d steps", changed) % {"count": changed})
     return ", ".join(changes)
+
+
+def _count_all(reach: counting.Reach) -> dict[int, dict[int, int]]:
+    """How many messages of each flow are in each state."""
+    messages = reach.within(Message.objects.all(), "created_at").order_by()
+    found: dict[int, dict[int, int]] = {}
+    for flow, state, number in messages.values_list("flow", "state").annotate(Count("pk")):
+        found.setdefault(flow, {})[state] = number
+    return found
+
+
+def _in_column(counted: Mapping[int, int], column: int) -> int:
+    _title, states = _COLUMNS[column]
+    return sum(counted.get(state, 0) for state in states)
 
 
 Counted = Sequence[tuple[str, int, str, int]]  #: step, state, reason, how many
@@ -196,14 +284,14 @@ def _reasons(counted: Counted) -> list[tuple[str, int]]:
 
 
 def _steps(flow: Flow, planned: PlannedFlow, counted: Counted) -> list[StepStory]:
-    declared = planned.blueprint.plan()
+    every = {step.key: step for step in tuning.restored(planned.declared, plans.tuning_of(flow)).steps}
     rows = {row.key: row for row in flow.steps.select_related("offer")}
     return [
         StepStory(
-            title=titles.step(key),
+            title=titles.step(key, every[key].title if key in every else ""),
             key=key,
             removed_at=rows[key].removed_at if key in rows else None,
-            traits=list(_traits(planned.plan.step(key), declared.step(key), rows.get(key))),
+            traits=list(_traits(every.get(key), planned.declared.step(key), rows.get(key))),
             counts=[_sum(counted, key, states) for _title, states in _COLUMNS],
         )
         for key in (*planned.plan.order, *(key for key in rows if key not in planned.plan.order))
@@ -215,23 +303,30 @@ def _sum(counted: Counted, key: str, states: Collection[int]) -> int:
 
 
 def _traits(step: Step | None, declared: Step | None, row: FlowStep | None) -> Iterable[Trait]:
-    if step is None or declared is None:
+    """`declared`: None for a step of the merchant's own."""
+    if step is None or (row is not None and row.removed_at):
         return
-    yield _trait(sentences.from_anchor(step.delay), sentences.from_anchor(declared.delay))
-    yield _trait(sentences.channel_order(step.channels), sentences.channel_order(declared.channels))
+    was = declared or step
+    yield _trait(sentences.from_anchor(step.delay), sentences.from_anchor(was.delay))
+    yield _trait(sentences.channel_order(step.channels), sentences.channel_order(was.channels))
     if step.expires is not None:
         until = {"when": sentences.from_anchor(step.expires)}
         yield Trait(gettext("worth sending until %(when)s the start") % until)
-    if step.patience or declared.patience:
-        yield _trait(_patience(step), _patience(declared))
-    if step.only_if or declared.only_if:
-        yield _trait(_only_if(step), _only_if(declared))
-    if step.unless or declared.unless:
-        yield _trait(_unless(step), _unless(declared))
+    if step.patience or was.patience:
+        yield _trait(_patience(step), _patience(was))
+    if step.only_if or was.only_if:
+        yield _trait(_only_if(step), _only_if(was))
+    if step.unless or was.unless:
+        yield _trait(_unless(step), _unless(was))
     if step.voucher:
         default = settings.VOUCHER_OFFER
         offer = row.offer.name if row and row.offer else default
-        yield _trait(_code(offer), _code(default))
+        yield _trait(_code(offer), _code(default) if declared else _code(offer))
+    elif was.voucher:
+        yield Trait(
+            gettext("without a code"),
+            gettext("declared: %(value)s") % {"value": _code(settings.VOUCHER_OFFER)},
+        )
     if step.any_hour:
         yield Trait(gettext("at any hour"))
 

@@ -12,9 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
-from ..core.lifecycle import State
-from ..core.rulings import Reason
-from ..models import Guard, Message
+from ..models import Guard
 from ..services import guards
 from . import acting, counting, sentences
 from .acting import Act, ActingAdmin, Done, back_to
@@ -40,7 +38,7 @@ class EndGuard(Act):
 
     def about(self) -> Iterable[str]:
         yield capfirst(found(self.guard))
-        waiting = counting.counted(Message.objects.filter(state=State.PLANNED, reason=Reason.GUARDED))
+        waiting = counting.counted(guards.waiting(self.guard))
         if self.guard.level == Level.PAUSED and waiting:
             number = min(waiting, counting.MOST)
             words = ngettext(

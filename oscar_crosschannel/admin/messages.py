@@ -67,7 +67,7 @@ class MessageAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # no joins: they would be made for all that a search finds
-        return super().get_queryset(request).prefetch_related("contact__points", "flow")
+        return super().get_queryset(request).prefetch_related("contact__points", "flow__steps")
 
     @admin.display(description=_("message"))
     def what(self, message: Message) -> str:
@@ -95,7 +95,7 @@ class MessageAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
         return CallOff.is_allowed(request.user)
 
     def heading(self, row: Message) -> str:
-        return f"{titles.flow(row.flow.key)}: {titles.step(row.step_key)}"
+        return titles.message(row)
 
     def story(self, row: Message, now: datetime) -> Mapping[str, Any]:
         told = Message.objects.select_related(
@@ -146,7 +146,7 @@ def _facts(message: Message, now: datetime) -> list[tuple[str, Any]]:
     facts = [
         (gettext("Recipient"), titles.link(contact, people.label(contact))),
         (gettext("Address"), message.point.address if message.point else ""),
-        (gettext("Flow"), titles.link(message.flow, titles.flow(message.flow.key))),
+        (gettext("Flow"), titles.link(message.flow, titles.flow(message.flow))),
         (gettext("Run"), titles.link(run, began) if run else ""),
         (gettext("Topic"), f"{topic.name if topic else message.topic} ({purpose})"),
         (gettext("Due"), message.due_at),

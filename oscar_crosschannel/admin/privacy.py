@@ -10,19 +10,23 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import formats, timezone
-from django.utils.translation import gettext, gettext_lazy as _
-from django.views.decorators.http import require_POST, require_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy as _, ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..core import consent_files
 from ..core.consent_files import COLUMNS, FileProblem, RowProblem, UnreadableFile
-from ..models import ConsentImport, Contact, Erasure, Topic
-from ..services import importing
+from ..models import ConsentImport, Contact, Erasure, Suppression, Topic
+from ..services import contacts, erasing, importing, persons
 from ..services.import_judging import Judged, Taking
 from . import acting, people, titles
+from .acting import NoteForm
 from .reading import ReadingAdmin, StoryAdmin, badge
 from .sentences import Words
 
@@ -169,6 +173,7 @@ class ConsentImportAdmin(StoryAdmin):
             (gettext("By"), row.by),
             (gettext("At"), row.at),
             (gettext("Rows"), row.rows),
+            (gettext("About, if a row does not say"), ", ".join(row.topics)),
             (gettext("Taken so far"), row.taken if row.confirmed_at and not row.finished_at else ""),
             (gettext("Same file before"), titles.link(earlier, str(earlier.confirmed_at)) if earlier else ""),
             (gettext("Confirmed"), row.confirmed_at),
@@ -198,10 +203,118 @@ class ErasureAdmin(ReadingAdmin):
     fields = ("whom", "at", "cause", "by", "counts")
     readonly_fields = ("whom",)
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(partial(erase_address, model_admin=self))
+        return [path("address/", view, name=ADDRESS), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "may_erase": _may_erase(request)})
+
     @admin.display(description=_("contact"))
     def whom(self, erasure: Erasure) -> str:
         left = Contact.objects.filter(pk=erasure.contact_id).first()
         return titles.link(left, people.label(left)) if left else f"#{erasure.contact_id}"
+
+
+# ------------------------------------------------------------------------- an address without a contact
+
+#: Name of the page.
+ADDRESS = "oscar_crosschannel_erasure_address"
+
+
+class AddressForm(NoteForm):
+    """An address that belongs to no contact, but that an import or a stop may have left rows of."""
+
+    address = forms.CharField(
+        label=_("Address"),
+        max_length=254,
+        help_text=_("A whole email address, or a number as +12125550123."),
+        widget=forms.TextInput({"class": "vTextField", "autocomplete": "off"}),
+    )
+    field_order = ("address", "note")
+
+    def clean_address(self) -> str:
+        channel, address = persons.named(self.cleaned_data["address"].strip())
+        if users := contacts.find_by_address(channel, address):
+            raise forms.ValidationError(_belongs_to(users))
+        if not any(erasing.foreseen_at(channel, address).values()):
+            raise forms.ValidationError(
+                gettext("Nothing is kept about this address, or it was erased before.")
+            )
+        return address
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def erase_address(request: HttpRequest, model_admin: ErasureAdmin) -> HttpResponse:
+    """Asked for, shown, and done when staff are sure."""
+    if not _may_erase(request):
+        raise PermissionDenied
+    form = AddressForm(request.POST if request.method == "POST" else None)
+    is_seen = form.is_valid()
+    if is_seen and "sure" in request.POST:
+        return _erase_address(request, model_admin, form.cleaned_data)
+    if is_seen:
+        form.fields["address"].widget.attrs["readonly"] = True
+    request.current_app = model_admin.admin_site.name
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": gettext("Erase an address without a contact"),
+        "form": form,
+        "about": list(_foreseen(form.cleaned_data["address"])) if is_seen else [],
+    }
+    return TemplateResponse(request, "admin/oscar_crosschannel/erasure/address.html", context)
+
+
+def _erase_address(request: HttpRequest, model_admin: ErasureAdmin, said: Mapping[str, Any]) -> HttpResponse:
+    channel, address = persons.named(said["address"])
+    now, by = timezone.now(), request.user.get_username()
+    with transaction.atomic():
+        done = erasing.erase_address(channel, address, cause="request", by=by, now=now)
+        if done is not None:
+            block = Suppression.objects.get(channel=channel, digest=contacts.digest(channel, address))
+            model_admin.log_change(request, block, gettext("erased the address: %(note)s") % said)
+    if done is None:
+        messages.warning(request, gettext("Nothing was done: it was erased, or somebody uses it, by now."))
+    else:
+        messages.success(request, gettext("The address is erased."))
+    return HttpResponseRedirect(reverse("admin:oscar_crosschannel_erasure_changelist"))
+
+
+def _foreseen(address: str) -> Iterator[str]:
+    channel, _same = persons.named(address)
+    found = erasing.foreseen_at(channel, address)
+    yield gettext("%(address)s belongs to nobody we know, and is forgotten.") % {"address": address}
+    if found["inbox"]:
+        yield ngettext(
+            "%(count)d thing that was heard of it is emptied.",
+            "%(count)d things that were heard of it are emptied.",
+            found["inbox"],
+        ) % {"count": found["inbox"]}
+    if found["ledger"]:
+        yield ngettext(
+            "%(count)d agreement or stop stays as evidence, under a code that cannot be turned back into an address.",
+            "%(count)d agreements or stops stay as evidence, under a code that cannot be turned back into an address.",
+            found["ledger"],
+        ) % {"count": found["ledger"]}
+    yield gettext("The code also keeps it from being written to, or imported, until its owner agrees anew.")
+    yield gettext("Nobody can take this back.")
+
+
+def _belongs_to(users: Sequence[Contact]) -> SafeString:
+    named = Contact.objects.filter(pk__in=[user.pk for user in users]).prefetch_related("points")
+    linked = format_html_join(
+        ", ", "{}", ((titles.link(user, people.label(user)),) for user in named.order_by("pk"))
+    )
+    words = gettext("Somebody uses this address; erase the person on their page: {people}")
+    return format_html(words, people=linked)
+
+
+def _may_erase(request: HttpRequest) -> bool:
+    app = Erasure._meta.app_label
+    return request.user.has_perms([f"{app}.view_erasure", f"{app}.erase_person"])
 
 
 # ---------------------------------------------------------------------------------------------- doors
@@ -241,7 +354,7 @@ def problems(
         told = [[str(line), consent_files.harmless(_sentence(code))] for line, code in row.problems]
         content = consent_files.written([["line", "problem"], *told], separator)
         return HttpResponse(content, **_as_csv("problems.csv"))
-    judged = importing.preview(file, now=timezone.now())
+    judged = importing.preview(file, now=timezone.now(), topics=row.topics)
     lines = _with_reasons((each for each in judged if each.problem is not None), file.columns)
     return StreamingHttpResponse(consent_files.pieces(lines, separator), **_as_csv("problems.csv"))
 
@@ -250,7 +363,7 @@ def _with_reasons(judged: Iterator[Judged], columns: Sequence[str]) -> Iterator[
     yield ["line", "problem", *columns]
     for each in judged:
         cells = [consent_files.harmless(each.row[name]) for name in columns]
-        yield [str(each.row.line), consent_files.harmless(_why(each)), *cells]
+        yield [str(each.row.line), consent_files.harmless(why(each)), *cells]
 
 
 def _as_csv(name: str) -> dict[str, Any]:
@@ -287,7 +400,7 @@ def _preview(row: ConsentImport, now: datetime) -> Mapping[str, Any]:
     assert file is not None
     counts = dict.fromkeys(Taking, 0)
     shown: list[tuple[Any, ...]] = []
-    for judged in importing.preview(file, now=now, most=MOST_JUDGED):
+    for judged in importing.preview(file, now=now, topics=row.topics, most=MOST_JUDGED):
         counts[judged.taking] += 1
         if len(shown) < MOST_SHOWN:
             shown.append(_shown(judged))
@@ -304,10 +417,11 @@ def _preview(row: ConsentImport, now: datetime) -> Mapping[str, Any]:
 def _shown(judged: Judged) -> tuple[Any, ...]:
     words, tone = TAKINGS[judged.taking]
     about = ", ".join(judged.topics)
-    return judged.row.line, judged.address or judged.row.address, about, badge(words, tone), _why(judged)
+    return judged.row.line, judged.address or judged.row.address, about, badge(words, tone), why(judged)
 
 
-def _why(judged: Judged) -> str:
+def why(judged: Judged) -> str:
+    """What is wrong with a row; empty if nothing is."""
     if judged.problem is None:
         return ""
     if judged.missing:

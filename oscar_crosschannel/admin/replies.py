@@ -1,4 +1,4 @@
-"""Replies to read: what people wrote that may mean stop. Marketing to them waits for a decision."""
+"""Replies to read: those that may mean stop, where marketing waits for a decision; and ordinary answers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext, gettext_lazy as _
 
-from ..models import Contact, ContactPoint, InboxEvent, Suppression, UnreadReply
-from ..services import doubts
-from . import people, sentences, titles
+from ..core.facts import EMAIL, SMS
+from ..models import Contact, ContactPoint, InboxEvent, OrdinaryReply, Suppression, UnreadReply
+from ..services import answers, contacts as contact_services, doubts
+from . import acting, people, sentences, titles
 from .acting import Act, ActingAdmin, Done, NoteForm
-from .filters import ChannelFilter
+from .filters import ChannelFilter, ChoiceFilter
 from .longlists import LongListed
 from .reading import StoryAdmin, badge
 
@@ -144,8 +146,7 @@ class UnreadReplyAdmin(ActingAdmin, LongListed, StoryAdmin):
         return self.whose(row)
 
     def story(self, row: UnreadReply, now: datetime) -> Mapping[str, Any]:
-        users = _users(row)[:MOST_USERS]
-        known = format_html_join("; ", "{}", ((titles.link(user, people.label(user)),) for user in users))
+        known = _linked(_users(row)[:MOST_USERS])
         facts = [
             (gettext("Received"), self.received(row)),
             (gettext("Channel"), self.channel_name(row)),
@@ -168,11 +169,121 @@ class UnreadReplyAdmin(ActingAdmin, LongListed, StoryAdmin):
         return super().render_change_form(request, {**context, "decisions": mine}, *args, **kwargs)
 
 
+class WasRead(Act):
+    """It was read; what follows from it is done elsewhere."""
+
+    key, of, permission = "read", OrdinaryReply, "read_reply"
+    title = _("This was read")
+    form_class = forms.Form
+
+    @staticmethod
+    def choose(ids: Sequence[int]) -> QuerySet[Any]:
+        return OrdinaryReply.objects.filter(pk__in=ids[:1])
+
+    @property
+    def reply(self) -> OrdinaryReply:
+        reply: OrdinaryReply = self.rows[0]
+        return reply
+
+    def about(self) -> Iterable[str]:
+        yield gettext("They wrote: “%(words)s”") % {"words": words_of(self.reply)}
+        yield gettext("It leaves the list of answers to read, and stays among those that were read.")
+
+    def objection(self) -> str:
+        return "" if self.reply.unread else gettext("Somebody has read it already.")
+
+    def do(self, said: Mapping[str, Any], actor: str) -> Done:
+        if not answers.was_read([self.reply.pk]):
+            return Done(gettext("Somebody has read it a moment ago."), went_well=False)
+        return Done(
+            gettext("It is among the answers that were read."), log=[(self.reply, gettext("read it"))]
+        )
+
+    def page(self) -> str:
+        return reverse("admin:oscar_crosschannel_ordinaryreply_changelist")
+
+
+class ReadFilter(ChoiceFilter):
+    title = _("reading")
+    parameter_name = "unread"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("To be read")), ("0", _("Read"))]
+
+
+class WayFilter(ChoiceFilter):
+    title = _("channel")
+    parameter_name = "name"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, capfirst(sentences.channels([key]))) for name, key in _CHANNELS.items()]
+
+
+#: By the name of the event.
+_CHANNELS = {"email.received": EMAIL, "sms.received": SMS}
+
+
+@admin.register(OrdinaryReply)
+class OrdinaryReplyAdmin(ActingAdmin, LongListed, StoryAdmin):
+    acts = (WasRead,)
+    list_display = ("said", "whose", "channel_name", "occurred_at", "state")
+    list_filter = (ReadFilter, WayFilter)
+
+    @admin.display(description=_("what they wrote"))
+    def said(self, row: OrdinaryReply) -> str:
+        return Truncator(words_of(row)).chars(100)
+
+    @admin.display(description=_("who"))
+    def whose(self, row: OrdinaryReply) -> str:
+        return row.phone or row.email or gettext("nobody we know")
+
+    @admin.display(description=_("channel"))
+    def channel_name(self, row: OrdinaryReply) -> str:
+        return capfirst(sentences.channels([_CHANNELS[row.name]]))
+
+    @admin.display(description=_("state"))
+    def state(self, row: OrdinaryReply) -> SafeString:
+        return badge(_("to be read"), "open") if row.unread else badge(_("read"), "quiet")
+
+    def heading(self, row: OrdinaryReply) -> str:
+        return self.whose(row)
+
+    def story(self, row: OrdinaryReply, now: datetime) -> Mapping[str, Any]:
+        facts = [
+            (gettext("Received"), row.occurred_at),
+            (gettext("Channel"), self.channel_name(row)),
+            (gettext("From"), _linked(_writers(row)) or self.whose(row)),
+            (gettext("Subject"), row.data.get("subject", "")),
+        ]
+        return {
+            "badge": self.state(row),
+            "facts": [(name, value) for name, value in facts if value],
+            "words": words_of(row),
+            "read_url": WasRead.url(row.pk),
+            "history": acting.history(row),
+        }
+
+    def earlier(self, request: HttpRequest, row: OrdinaryReply) -> Mapping[str, Any]:
+        return {"may_read": bool(row.unread) and WasRead.is_allowed(request.user)}
+
+
+def _writers(row: OrdinaryReply) -> Iterable[Contact]:
+    """Who it may be from: everybody who uses the address; of an email, as far as its head tells."""
+    channel = _CHANNELS[row.name]
+    users = contact_services.find_by_address(channel, row.email if channel == EMAIL else row.phone)
+    ids = [user.pk for user in users[:MOST_USERS]]
+    return Contact.objects.filter(pk__in=ids).prefetch_related("points").order_by("pk")
+
+
+def _linked(users: Iterable[Contact]) -> SafeString:
+    return format_html_join("; ", "{}", ((titles.link(user, people.label(user)),) for user in users))
+
+
 def words_of(reply: InboxEvent | None) -> str:
     """What somebody wrote; of an email without words its subject."""
     if reply is None:
         return gettext("(their words are not kept any more)")
-    return reply.data.get("body") or reply.data.get("subject") or ""
+    return reply.data.get("body") or reply.data.get("subject") or gettext("(no words)")
 
 
 def _sender(row: UnreadReply) -> str:

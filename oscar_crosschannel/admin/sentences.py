@@ -78,6 +78,9 @@ REASONS: Mapping[Reason, Words] = {
     Reason.HELD_OUT: _("belongs to the control group that gets nothing"),
     Reason.VOUCHER_TOO_SOON: _("had an exclusive code not long ago"),
     Reason.CHANNEL_CLOSED: _("the provider for %(channel)s does not work at the moment"),
+    Reason.OVER_BUDGET: _("the budget for texts is used up"),
+    Reason.SHADOW: _("it would have gone out, but the flow is in shadow mode"),
+    Reason.NO_WORDS: _("its words are broken, and there are no others to take"),
     Reason.PACED: _("it waits for its turn: the sender may send only so many a second"),
     Reason.REFUSED: _("the provider for %(channel)s refused it for good"),
     Reason.EXPIRED: _("its time was over before it could go out"),
@@ -111,8 +114,10 @@ POLICIES: Mapping[str, Words] = {
     "voucher_gap": _("Codes stay rare"),
     "not_paused": _("Pause"),
     "not_guarded": _("Reputation"),
+    "within_budget": _("Budget"),
     "channel_open": _("Provider"),
     "inside_hours": _("Hours"),
+    "held_until_morning": _("Night"),
     "within_caps": _("Frequency"),
     "slot_free": _("Important things first"),
     "decide": _("All rules together"),
@@ -153,6 +158,9 @@ EVENTS: Mapping[str, Words] = {
     "user.registered": _("an account is made"),
     "consent.requested": _("a consent waits for its confirmation"),
     "basket.recovered": _("a basket is restored from a link"),
+    "account.changed": _("email address or password of an account is changed"),
+    "account.email_left": _("an account gets another email address"),
+    "text.written": _("Oscar has a text to send"),
 }
 
 #: How a text that came back was understood, as `core.keywords` names it.
@@ -174,9 +182,20 @@ WAYS: Mapping[str, Words] = {
     "letter": _("by letter"),
     "mail_to_staff": _("in an email to the shop"),
     "message_to_staff": _("in a chat or another message to the shop"),
+    # why somebody was not asked whether a ticked box was meant
+    "asked_lately": _("the number was asked lately and did not say yes"),
+    "many_numbers": _("too many numbers in a day"),
+    "many_texts": _("the shop’s hourly limit of questions was reached"),
+    "many_from_ip": _("too many questions from one place on the internet"),
+    "no_open_hours": _("no hour is open wherever the number may ring"),
+    "no_mailbox": _("no email address is known to confirm it"),
+    "mailbox_blocked": _("its mailbox gets nothing"),
 }
 
-CONDITIONS: Mapping[str, Words] = {"purchased": _("bought since the run began")}
+CONDITIONS: Mapping[str, Words] = {
+    "purchased": _("bought since the run began"),
+    "voucher_used": _("the code of this run was used"),
+}
 
 
 def channels(keys: Iterable[str]) -> str:

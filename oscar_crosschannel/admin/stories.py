@@ -134,10 +134,21 @@ def foreseen(decision: Decision, now: datetime) -> str:
 
 def why_not(drop: Drop) -> str:
     """The reason for each channel; of a message that no channel was asked about, its own."""
+    if drop.reason is Reason.SHADOW:
+        return _in_shadow(drop.trace)
     against = _by_reason(drop.trace)
     if not against:
         return sentences.reason(drop.reason)
     return "; ".join(sentences.reason(code, channels) for code, channels in against.items())
+
+
+def _in_shadow(found: Trace) -> str:
+    """What would have been: the first channel to which nothing was in the way is the one that was meant."""
+    channel = next((finding.channel for finding in found if finding.outcome is Outcome.OPEN), "")
+    if not channel:
+        return sentences.reason(Reason.SHADOW)
+    by = {"channel": sentences.channels([channel])}
+    return gettext("it would have gone out by %(channel)s, but the flow is in shadow mode") % by
 
 
 def _by_reason(found: Trace) -> dict[Reason, list[str]]:
@@ -151,6 +162,8 @@ def _by_reason(found: Trace) -> dict[Reason, list[str]]:
 
 def _why(message: Message) -> str:
     """The reason, with the channels that it concerns; a dropped message has one per channel."""
+    if message.reason == Reason.SHADOW:
+        return _in_shadow(_trace(message))
     against = _by_reason(_trace(message))
     if message.reason not in against:
         return sentences.reason(message.reason, [message.channel] if message.channel else message.excluded)

@@ -139,21 +139,21 @@ def _rows(kind: _Kind, rank: int, start: _Place | None) -> list[_Found]:
 def _kinds(contact: Contact, now: datetime) -> list[_Kind]:
     """In the order in which they happen when they happen at once, the last first."""
     ids = people.lives([contact.pk])
-    flow_keys = dict(Flow.objects.values_list("pk", "key"))
+    flows = {row.pk: row for row in Flow.objects.prefetch_related("steps")}
     points = list(contact.points.all())
     return [
-        _messages(ids, flow_keys, now),
+        _messages(ids, flows, now),
         _staff(contact),
         *_suppressions(points),
-        *_runs(ids, flow_keys),
+        *_runs(ids, flows),
         _consents(ids),
         *_replies(points),
-        _clicks(ids),
+        _clicks(ids, flows),
         *_orders(contact),
     ]
 
 
-def _messages(ids: Collection[int], flow_keys: Mapping[int, str], now: datetime) -> _Kind:
+def _messages(ids: Collection[int], flows: Mapping[int, Flow], now: datetime) -> _Kind:
     moment = Case(When(state__in=OPEN, then=F("due_at")), default=Coalesce("resolved_at", "due_at"))
 
     def tell(message: Any) -> Entry:
@@ -161,7 +161,7 @@ def _messages(ids: Collection[int], flow_keys: Mapping[int, str], now: datetime)
             at=message.moment,
             kind=_("Message"),
             tone=sentences.TONES[State(message.state)],
-            title=f"{titles.flow(flow_keys[message.flow_id])}: {titles.step(message.step_key)}",
+            title=f"{titles.flow(flow := flows[message.flow_id])}: {titles.step_of(flow, message.step_key)}",
             detail=stories.sentence(message, now),
             url=titles.page(message),
         )
@@ -169,15 +169,15 @@ def _messages(ids: Collection[int], flow_keys: Mapping[int, str], now: datetime)
     return _Kind(Message.objects.filter(contact__in=ids).annotate(moment=moment), tell)
 
 
-def _runs(ids: Collection[int], flow_keys: Mapping[int, str]) -> list[_Kind]:
+def _runs(ids: Collection[int], flows: Mapping[int, Flow]) -> list[_Kind]:
     runs = Enrolment.objects.filter(contact__in=ids)
 
     def began(run: Any) -> Entry:
-        title = gettext("%(flow)s began") % {"flow": titles.flow(flow_keys[run.flow_id])}
+        title = gettext("%(flow)s began") % {"flow": titles.flow(flows[run.flow_id])}
         return Entry(run.moment, _("Flow"), "open", title, url=titles.page(run))
 
     def ended(run: Any) -> Entry:
-        title = gettext("%(flow)s ended") % {"flow": titles.flow(flow_keys[run.flow_id])}
+        title = gettext("%(flow)s ended") % {"flow": titles.flow(flows[run.flow_id])}
         return Entry(
             run.moment, _("Flow"), "quiet", title, sentences.reason(run.end_reason), titles.page(run)
         )
@@ -226,9 +226,11 @@ def _reply(title: sentences.Words, event: Any) -> Entry:
     )
 
 
-def _clicks(ids: Collection[int]) -> _Kind:
+def _clicks(ids: Collection[int], flows: Mapping[int, Flow]) -> _Kind:
     def tell(click: Any) -> Entry:
-        words = {"who": click.get_verdict_display(), "message": titles.step(click.message.step_key)}
+        message = click.message
+        step = titles.step_of(flows[message.flow_id], message.step_key)
+        words = {"who": click.get_verdict_display(), "message": step}
         return Entry(
             at=click.moment,
             kind=_("Click"),

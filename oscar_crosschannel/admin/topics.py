@@ -131,7 +131,7 @@ class TopicForm(SheetForm):
 def _promotion(found: tuple[PlannedFlow, copies.Promotion]) -> str:
     flow, place = found
     words = {
-        "flow": titles.flow(flow.plan.key),
+        "flow": titles.plan(flow.plan),
         "step": titles.step(place.step_key),
         "channel": sentences.channels([place.channel]),
         "language": copies.languages().get(place.language, place.language),
@@ -253,7 +253,7 @@ class TopicSheet(Sheet):
     def facts(self) -> Sequence[tuple[str, Any]]:
         if not self.row.key:
             return ()
-        flows = [titles.flow(flow.plan.key) for flow in topic_editing.flows_of(self.row.key)]
+        flows = [titles.plan(flow.plan) for flow in topic_editing.flows_of(self.row.key)]
         return [
             (gettext("Key"), self.row.key),
             (gettext("Flows about it"), ", ".join(flows) or gettext("none")),
@@ -313,7 +313,7 @@ def _against_deleting(topic: Topic) -> Iterator[str]:
     if found.is_shipped:
         yield gettext("It comes with the app. To hide it from shoppers, do not offer it.")
     for flow in found.flows:
-        yield gettext("The flow “%(flow)s” is about it.") % {"flow": titles.flow(flow)}
+        yield gettext("The flow “%(flow)s” is about it.") % {"flow": titles.plan(flow.plan)}
     if found.consents:
         yield gettext("People have answered whether they want it.")
     if found.words:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from ..conf import settings
 from ..core.plan import After, Blueprint, Context, On, Run, send
 from ..oscar import baskets, orders
-from ..services import conditions, links
+from ..services import links
 
 #: A message shows this many lines of a basket and counts the rest; mail clients cut long mails.
 SHOWN = 10
@@ -84,7 +84,7 @@ class AbandonedCart(Blueprint):
         basket_ids = _basket_ids(runs)
         changed = baskets.last_changes(basket_ids.values())
         bought_baskets = orders.ordered(basket_ids.values())
-        buyers = _buyers(runs)
+        buyers = orders.buyers(runs)
         return {
             run.message_id
             for run in runs
@@ -100,11 +100,6 @@ def _basket_ids(runs: Iterable[Run]) -> dict[int, int]:
     started_with = {run.message_id: run.subjects["basket"] for run in runs}
     today = baskets.follow_merges({run.subjects["basket"]: run.user_id for run in runs})
     return {message_id: today[basket_id] for message_id, basket_id in started_with.items()}
-
-
-def _buyers(runs: Sequence[Run]) -> set[int]:
-    people = conditions.people_of({run.contact_id: run.user_id for run in runs})
-    return orders.has_bought(list(people.values()), {run.contact_id: run.anchor for run in runs})
 
 
 def _context(run: Run, basket: Any) -> Context:

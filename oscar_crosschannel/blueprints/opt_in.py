@@ -18,14 +18,14 @@ from ..conf import settings
 from ..core import phones
 from ..core.facts import EMAIL, SMS
 from ..core.plan import After, Blueprint, Context, On, Run, send
+from ..core.timing import HORIZON
 from ..models import ConsentEvent
-from ..services import consents, contacts, links, wordings
+from ..services import consents, contacts, links, topics, wordings
 
 
 class _OptIn(Blueprint):
     """A question that ends with the request it is about."""
 
-    topic = "service"
     priority = 10
 
     def still_wanted(self, runs: Sequence[Run]) -> set[int]:
@@ -56,13 +56,15 @@ class _OptIn(Blueprint):
 class OptInSms(_OptIn):
     """Confirm texts"""
 
+    topic = topics.QUESTIONS  # its hours bind: nobody knows yet who has the number
     start = On("consent.requested.sms")
     glossary = {
         "topics": _("What was asked for"),
         "frequency": _("How many texts a month people are promised at most"),
     }
 
-    ask = send(SMS, at=After(minutes=0), expires=After(hours=24))
+    # the longest that hours may be closed, and a day; the request's own end comes before
+    ask = send(SMS, at=After(minutes=0), expires=After(days=HORIZON.days + 1))
 
     def open_requests(self, runs: Sequence[Run]) -> dict[int, ConsentEvent]:
         """Nothing is asked about a number that was replaced: the question would go to the new one."""
@@ -86,6 +88,7 @@ class OptInSms(_OptIn):
 class OptInEmail(_OptIn):
     """Confirm by email"""
 
+    topic = "service"
     start = On("consent.requested.email")
     glossary = {
         "topics": _("What was asked for"),

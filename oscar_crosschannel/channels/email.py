@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from email.encoders import encode_base64
+from email.message import Message, MIMEPart
+from email.mime.base import MIMEBase
 from email.utils import parseaddr
 from html import unescape
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 import css_inline
+import django
 from anymail.exceptions import AnymailUnsupportedFeature
 from anymail.message import AnymailStatus
 from django.core.exceptions import ValidationError
@@ -23,7 +27,16 @@ from django.utils.translation import gettext as _
 from ..conf import settings
 from ..core import letters
 from ..core.facts import EMAIL, Purpose
-from ..core.outbound import ChannelError, Content, Effect, Outbound, Receipt, Refused, SenderBroken
+from ..core.outbound import (
+    ChannelError,
+    Content,
+    Effect,
+    File,
+    Outbound,
+    Receipt,
+    Refused,
+    SenderBroken,
+)
 from . import email_outcomes
 from .base import Channel, Pace, without_address
 from .email_connections import EmailConnections, discard
@@ -157,10 +170,27 @@ def _message(outbound: Outbound) -> EmailMultiAlternatives:
     _refuse_line_breaks(message)
     if content.html:
         message.attach_alternative(content.html, "text/html")
+    for file in content.files:
+        message.attach(_part(file))
     extras: Any = message  # Anymail's attributes are no part of Django's type
     extras.metadata = {METADATA_KEY: str(outbound.uuid)}
     extras.tags = [outbound.topic]
     return message
+
+
+def _part(file: File) -> Any:
+    """The file with all that its type says, such as a calendar's method.
+
+    By name and type alone Django would keep the parameters, but Anymail take them for a part of the type,
+    which some providers refuse. Django 6 wants a part of Python's newer kind, and 5.2 one of the older.
+    """
+    part: Message = MIMEPart() if django.VERSION >= (6,) else MIMEBase("application", "octet-stream")
+    del part["Content-Type"]
+    part["Content-Type"] = f"{file.type}; charset=utf-8" if file.type.startswith("text/") else file.type
+    part.set_payload(file.content)
+    encode_base64(part)
+    part.add_header("Content-Disposition", "attachment", filename=file.name)
+    return part
 
 
 def _refuse_line_breaks(message: EmailMultiAlternatives) -> None:

@@ -23,6 +23,7 @@ from . import (
     places,
     privacy,
     sender,
+    shipping,
     spelling,
     texting,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "places",
     "privacy",
     "sender",
+    "shipping",
     "spelling",
     "texting",
 ]

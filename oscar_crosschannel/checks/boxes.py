@@ -1,9 +1,9 @@
-"""The consent boxes show on the pages where Oscar asks something.
+"""What the app adds to Oscar's pages shows there: the consent boxes, the way to the preference center, and
+“text me when it ships”.
 
-The app's versions of these pages extend Oscar's. A store's own version that extends them keeps the
-boxes; a full copy of Oscar's file loses them, and nobody notices until nobody is written to. So the
-templates are followed as Django would render them, without rendering: no order and no form is known
-here.
+The app's versions of these pages extend Oscar's. A store's own version that extends them keeps what was
+added; a full copy of Oscar's file loses it, and nobody notices until nobody is written to. So the templates
+are followed as Django would render them, without rendering: no order and no form is known here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,20 @@ PAGES: Mapping[str, str] = {
     "oscar/customer/registration.html": '{% crosschannel_consent form="register_form" %}',
 }
 
-_CONSENT_TAG = "crosschannel_consent"
+#: Further pages, the tag that is added there, and what it is to whom it is missing.
+ADDED: Mapping[str, tuple[str, str, str]] = {
+    "oscar/customer/baseaccountpage.html": (
+        "{% crosschannel_account_tab %}",
+        ", inside the list of the account's pages",
+        "the way to the preference center: customers look for it in vain",
+    ),
+    "oscar/checkout/thank_you.html": (
+        "{% crosschannel_order_texts %}",
+        ", where it thanks for the order",
+        "“Text me when it ships”: no buyer is asked",
+    ),
+}
+
 _REQUEST = "django.template.context_processors.request"
 _DJANGO_TEMPLATES = "django.template.backends.django.DjangoTemplates"
 
@@ -50,7 +63,24 @@ def check_consent_boxes(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMes
             f"{{# in {page}{_where(tag)} #}}\n{{% load crosschannel_tags %}}{tag}",
         )
         for page, tag in PAGES.items()
-        if not _shows_boxes(engine, page)
+        if not _shows(engine, page, tag)
+    ]
+
+
+@register(TAG)
+def check_additions(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """Each page shows what the app adds to it, unless the store takes that upon itself."""
+    if not settings.TEMPLATE_INJECTION or stands_after_oscar():
+        return []
+    engine = Engine.get_default()
+    return [
+        caution(
+            81,
+            f"{engine.find_template(page)[1]} takes the place of Oscar's page and leaves out {what}.",
+            f"{{# in {page}{where} #}}\n{{% load crosschannel_tags %}}{tag}",
+        )
+        for page, (tag, where, what) in ADDED.items()
+        if not _shows(engine, page, tag)
     ]
 
 
@@ -73,9 +103,10 @@ def _where(tag: str) -> str:
     return "" if "form=" in tag else ", inside the form"
 
 
-def _shows_boxes(engine: Engine, page: str) -> bool:
+def _shows(engine: Engine, page: str, tag: str) -> bool:
+    _, name, *_ = tag.split()
     try:
-        return _Page(engine, page).shows_boxes()
+        return _Page(engine, page).shows(name)
     except (_Unknown, TemplateDoesNotExist, TemplateSyntaxError):
         return True  # nothing can be said here, and a wrong page says so itself
 
@@ -98,31 +129,31 @@ class _Page:
             for block in _of_kind(BlockNode, template):
                 self._blocks[block.name].append(block)
 
-    def shows_boxes(self) -> bool:
-        return self._among(self._root.nodelist, ())
+    def shows(self, tag: str) -> bool:
+        return self._among(self._root.nodelist, (), tag)
 
-    def _among(self, nodes: Iterable[Node], overridden: Sequence[BlockNode]) -> bool:
+    def _among(self, nodes: Iterable[Node], overridden: Sequence[BlockNode], tag: str) -> bool:
         """Whether the tag is in these nodes, inside a block that took the place of `overridden`."""
-        return any(self._in(node, overridden) for node in nodes)
+        return any(self._in(node, overridden, tag) for node in nodes)
 
-    def _in(self, node: Node, overridden: Sequence[BlockNode]) -> bool:
+    def _in(self, node: Node, overridden: Sequence[BlockNode], tag: str) -> bool:
         if isinstance(node, BlockNode):
-            return self._in_block(self._blocks[node.name])
+            return self._in_block(self._blocks[node.name], tag)
         if isinstance(node, VariableNode) and str(node.filter_expression) == "block.super":
-            return self._in_block(overridden)
+            return self._in_block(overridden, tag)
         if isinstance(node, IncludeNode):
-            return self._in_other(_constant(node.template))
+            return self._in_other(_constant(node.template), tag)
         if isinstance(node, InclusionNode):
-            return node.func.__name__ == _CONSENT_TAG
+            return node.func.__name__ == tag
         children = (getattr(node, name, ()) for name in node.child_nodelists)
-        return any(self._among(nodes, overridden) for nodes in children)
+        return any(self._among(nodes, overridden, tag) for nodes in children)
 
-    def _in_block(self, versions: Sequence[BlockNode]) -> bool:
-        return bool(versions) and self._among(versions[0].nodelist, versions[1:])
+    def _in_block(self, versions: Sequence[BlockNode], tag: str) -> bool:
+        return bool(versions) and self._among(versions[0].nodelist, versions[1:], tag)
 
-    def _in_other(self, name: str) -> bool:
+    def _in_other(self, name: str, tag: str) -> bool:
         """An included template has blocks of its own. One that includes itself is followed once."""
-        return name not in self._names and _Page(self._engine, name, self._names).shows_boxes()
+        return name not in self._names and _Page(self._engine, name, self._names).shows(tag)
 
 
 def _with_parents(engine: Engine, name: str) -> Iterator[Template]:

@@ -39,6 +39,21 @@ def check_opt_out_replies(app_configs: AppConfigs, **kwargs: Any) -> list[CheckM
 
 
 @register(TAG)
+def check_budget(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
+    """The budgets for texts are numbers of segments."""
+    return [
+        error(
+            84,
+            f"CROSSCHANNEL_{name} is {value!r}: a budget is a whole number of segments, or None for no limit.",
+            f"CROSSCHANNEL_{name} = None  # or 500",
+        )
+        for name in ("SMS_BUDGET_DAILY", "SMS_BUDGET_MONTHLY")
+        if (value := getattr(settings, name)) is not None
+        and (not isinstance(value, int) or isinstance(value, bool) or value < 0)
+    ]
+
+
+@register(TAG)
 def check_hours(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
     """The table of rules for texts can be read."""
     try:

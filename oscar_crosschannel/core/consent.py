@@ -19,6 +19,18 @@ class Action(StrEnum):
     REVOKE = "revoke"
 
 
+class Unasked(StrEnum):
+    """Why the owner of an address was not asked what a form said in their name. Stored; never rename one."""
+
+    ASKED_LATELY = "asked_lately"  #: the number, which has not said yes since
+    MANY_NUMBERS = "many_numbers"  #: one person gave several in a day
+    MANY_TEXTS = "many_texts"  #: the shop asked as many in an hour as it may
+    MANY_FROM_IP = "many_from_ip"  #: one address on the internet had as many asked
+    NO_OPEN_HOURS = "no_open_hours"  #: no hour is open wherever the number may ring
+    NO_MAILBOX = "no_mailbox"  #: whose yes is needed before a number is asked
+    MAILBOX_BLOCKED = "mailbox_blocked"  #: nothing at all may go there
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentEvent:
     """What was said about one topic on one address."""

@@ -129,13 +129,17 @@ def decide_together(
     """What becomes of one contact's candidates that are due at once, by candidate id.
 
     The more important go first, and what they take is gone for the next: a Send counts as sent, a
-    Wait moves its reservation to the new time, a Drop gives its reservation up.
+    Wait moves its reservation to the new time, a Drop gives its reservation up. A shadow takes nothing.
     """
     decisions: dict[int, Decision] = {}
     for candidate in sorted(candidates, key=lambda each: (each.priority, each.due_at, each.id)):
         decision = decide(candidate, facts, policies)
-        decisions[candidate.id] = decision
-        facts = _after(candidate, decision, facts)
+        if candidate.shadow:
+            would_go = isinstance(decision, Send)
+            decisions[candidate.id] = Drop(Reason.SHADOW, decision.trace) if would_go else decision
+        else:
+            decisions[candidate.id] = decision
+            facts = _after(candidate, decision, facts)
     return decisions
 
 

@@ -29,6 +29,7 @@ class ConsentAnswer:
     proven_age: int | None = None  #: years, of a date of birth that was given
     mechanism: str = "checkbox"  #: what was ticked or pressed
     must_be_confirmed: bool = False  #: whoever typed the address, its owner is asked
+    message_id: int | None = None  #: the message of ours that led here, and gets the credit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,7 @@ class ConsentFacts:
     #: Whether the last answer that named this very topic, and not everything, was to stop. A request, which
     #: anybody can make, is no answer.
     stopped_by_name: bool = False
+    any_hour: bool = False  #: the words of the grant say that messages may come at any hour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +141,14 @@ class Candidate:
     leg: str = ""  #: the channel, for purpose critical; else empty
     patience: timedelta = timedelta(0)  #: how long a better channel is worth waiting for
     campaign: bool = False
-    any_hour: bool = False  #: the recorded sign-up text says "any hour" (requested only)
+    any_hour: bool = False  #: at night, too, if the words that the person agreed to say so (requested only)
     offers_voucher: bool = False
     wanted: bool = True  #: the enrolment behind it still runs
     condition_met: bool = True  #: answer of the step's named condition
     held_out: bool = False  #: the contact is in the arm that gets nothing
     minimum_age: int = 0  #: in years; above 0, consent must come with a proof of it
     excluded: frozenset[str] = frozenset()  #: channels whose provider refused for good
+    shadow: bool = False  #: it is decided what would become of it, and nothing is sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +163,8 @@ class Facts:
     one_way: frozenset[str] = frozenset()  #: channels on which the person cannot answer the sender
     paused_until: datetime | None = None  #: the person asked for no marketing before
     guarded: frozenset[str] = frozenset()  #: channels whose marketing a guard has paused
+    held: frozenset[str] = frozenset()  #: topics that wait for the morning, though they need not
+    spent: Mapping[str, datetime] = field(default_factory=dict)  #: channels over their budget, until when
     caps: tuple[Cap, ...] = ()
     sent: tuple[Sent, ...] = ()
     reserved: tuple[Reserved, ...] = ()

@@ -122,9 +122,9 @@ def classify(body: str, *, join: Collection[str] = ()) -> Keyword:
 
     `join`: the words by which one signs up. A word that means something else already means that.
     """
-    text = f" {_normalised(body)} "
-    if _REACTION.match(body) or _MACHINE_BEGINS.match(text):
+    if is_by_machine(body):
         return Keyword.NONE
+    text = f" {_normalised(body)} "
     words = text.split()
     if len(words) <= _MOST_WORDS and (meaning := _keyword(set(words))):
         return meaning
@@ -136,6 +136,11 @@ def classify(body: str, *, join: Collection[str] = ()) -> Keyword:
         _is_nearly(word, _NEARLY_UNMISTAKABLE) for word in rest.split()
     )
     return Keyword.REVIEW_STOP if sounds else Keyword.NONE
+
+
+def is_by_machine(body: str) -> bool:
+    """Whether nobody wrote this: a phone or mailbox answers by itself, or repeats a text that somebody liked."""
+    return bool(_REACTION.match(body) or _MACHINE_BEGINS.match(f" {_normalised(body)} "))
 
 
 def _keyword(words: set[str]) -> Keyword | None:

@@ -21,12 +21,22 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """Something that goes along with an email, such as a calendar entry."""
+
+    name: str
+    content: bytes
+    type: str  #: with its parameters, such as "text/calendar; method=REQUEST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """Rendered words, ready to hand over. SMS uses `text` only."""
 
     text: str
     subject: str = ""
     html: str = ""
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from .outbound import File
+
 #: How long after it was due a last step without an `expires` of its own may still go out.
 MAX_AGE = timedelta(hours=24)
 
@@ -34,15 +36,21 @@ _WORD_BEGINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 class On:
     """The event that starts or stops a flow.
 
-    `one_run`: a person has at most one open run; a further event moves its anchor and subjects
-    instead of starting another. `again_after`: rest after a run before the next may begin.
-    `once`: at most one run per person, ever.
+    Of a start. `one_run`: a person has at most one open run; a further event moves its anchor and
+    subjects instead of starting another. `again_after`: rest after a run before the next may begin.
+    `once`: at most one run per person, ever. `anchor`: name of an instant in the event's `data` (ISO,
+    with a zone) from which due times count, instead of when it happened.
+
+    Of a stop. `same`: name of a subject; only runs with the event's own value of it end, and never the
+    run that this very event has begun.
     """
 
     event: str
     one_run: bool = False
     again_after: timedelta = timedelta(0)
     once: bool = False
+    anchor: str = ""
+    same: str = ""
 
 
 class After:
@@ -72,7 +80,9 @@ class Step:
     delay: timedelta
     expires: timedelta | None = None  #: from the anchor; None: when the next step falls due
     patience: timedelta = timedelta(0)
+    title: str = ""  #: what merchants call it; empty: its key
     voucher: bool = False  #: carries an exclusive code
+    voucher_valid: timedelta | None = None  #: from the hand-over; None: as the shop's settings say
     offer_id: int | None = None  #: which of the shop's offers the code gives
     intent: str = ""  #: a named promotion; empty: flow:key:step
     unless: str = ""  #: name of a condition that must not hold
@@ -86,12 +96,16 @@ def send(
     expires: After | Before | None = None,
     patience: timedelta = timedelta(0),
     voucher: bool = False,
+    voucher_valid: timedelta | None = None,
     intent: str = "",
     unless: str = "",
     only_if: str = "",
     any_hour: bool = False,
 ) -> Step:
-    """Declare a step in a `Blueprint` body: `nudge = send("email", at=After(hours=1))`."""
+    """Declare a step in a `Blueprint` body: `nudge = send("email", at=After(hours=1))`.
+
+    For a topic of purpose critical each channel gets the message, for others the best one that may go.
+    """
     return Step(
         key="",
         channels=channels,
@@ -99,6 +113,7 @@ def send(
         expires=expires.delay if expires else None,
         patience=patience,
         voucher=voucher,
+        voucher_valid=voucher_valid,
         intent=intent,
         unless=unless,
         only_if=only_if,
@@ -108,11 +123,19 @@ def send(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTuning:
-    """What a merchant's row says about one step; None inherits."""
+    """What a merchant's row says about one step; None inherits.
 
+    For a key that the plan does not declare it is a step of the merchant's own, if it says when and by
+    which channels.
+    """
+
+    title: str | None = None
     delay: timedelta | None = None
+    expires: timedelta | None = None
     channels: tuple[str, ...] | None = None
     patience: timedelta | None = None
+    voucher: bool | None = None
+    voucher_valid: timedelta | None = None
     offer_id: int | None = None
     unless: str | None = None  #: empty: nothing need not hold
     only_if: str | None = None  #: empty: nothing must hold
@@ -122,7 +145,7 @@ class StepTuning:
 class Wrong(StrEnum):
     """What can be wrong with the steps of a plan."""
 
-    TOO_EARLY = "too_early"  #: not after the step before it
+    SAME_TIME = "same_time"  #: falls due together with the step before it
     TOO_LATE = "too_late"  #: at or past its own expiry
     TOO_PATIENT = "too_patient"  #: waits for a better channel until it has expired
     NO_CHANNEL = "no_channel"
@@ -146,6 +169,7 @@ class Tuning:
 
     version: int = 1
     enabled: bool | None = None
+    shadow: bool | None = None
     holdout: float | None = None
     steps: Mapping[str, StepTuning] = field(default_factory=dict)
 
@@ -160,10 +184,11 @@ class Plan:
     start: On
     stops: tuple[On, ...]
     steps: tuple[Step, ...]
-    order: tuple[str, ...]  #: keys of all steps, gone ones too, in the order they run
+    order: tuple[str, ...]  #: keys of all steps, gone ones too, in the order they fall due
     priority: int
     holdout: float = 0.0  #: share of contacts, 0 … 1, that get nothing
     enabled: bool = True
+    shadow: bool = False  #: decides and records, but sends nothing
     version: int = 1
     clicks_answer: bool = False  #: a human click re-anchors the steps not yet sent, once per run
 
@@ -209,39 +234,53 @@ class Plan:
             yield Fault(Wrong.NO_CHANNEL, step.key)
         if step.only_if and step.only_if == step.unless:
             yield Fault(Wrong.NEVER, step.key)
-        if previous is not None and step.delay <= previous.delay:
-            yield Fault(Wrong.TOO_EARLY, step.key, previous.key, previous.delay)
+        if previous is not None and step.delay == previous.delay:
+            yield Fault(Wrong.SAME_TIME, step.key, previous.key, previous.delay)
         elif step.expires is not None and step.delay >= step.expires:
             yield Fault(Wrong.TOO_LATE, step.key, limit=step.expires)
         elif step.patience and step.patience >= (room := self.lifetime(step) - step.delay) > timedelta(0):
             yield Fault(Wrong.TOO_PATIENT, step.key, limit=room)
 
     def tuned(self, tuning: Tuning) -> Plan:
-        """This plan as the merchant changed it; tuning with nothing is the identity."""
-        steps = tuple(
-            _tuned_step(step, tuning.steps.get(step.key, StepTuning()))
-            for step in self.steps
-            if not tuning.steps.get(step.key, StepTuning()).removed
-        )
+        """This plan as the merchant changed it; tuning with nothing is the identity.
+
+        Steps run in the order in which they fall due, so changing a delay may change the order.
+        """
+        declared = [_tuned_step(step, tuning.steps.get(step.key)) for step in self.steps]
+        known = {step.key for step in self.steps}
+        own = [_own_step(key, each) for key, each in tuning.steps.items() if key not in known]
+        every = sorted([*declared, *filter(None, own)], key=lambda step: step.delay)
+        gone = {key for key, each in tuning.steps.items() if each.removed}
         return replace(
             self,
-            steps=steps,
+            steps=tuple(step for step in every if step.key not in gone),
+            order=tuple(step.key for step in every),
             version=tuning.version,
             enabled=self.enabled if tuning.enabled is None else tuning.enabled,
+            shadow=self.shadow if tuning.shadow is None else tuning.shadow,
             holdout=self.holdout if tuning.holdout is None else tuning.holdout,
         )
 
 
-def _tuned_step(step: Step, tuning: StepTuning) -> Step:
-    return replace(
-        step,
-        delay=step.delay if tuning.delay is None else tuning.delay,
-        channels=step.channels if tuning.channels is None else tuning.channels,
-        patience=step.patience if tuning.patience is None else tuning.patience,
-        offer_id=step.offer_id if tuning.offer_id is None else tuning.offer_id,
-        unless=step.unless if tuning.unless is None else tuning.unless,
-        only_if=step.only_if if tuning.only_if is None else tuning.only_if,
-    )
+#: What a merchant may change of a step, by its name in both `Step` and `StepTuning`.
+_TUNABLE = (
+    "title", "delay", "expires", "channels", "patience", "voucher", "voucher_valid", "offer_id", "unless",
+    "only_if",
+)  # fmt: skip
+
+
+def _tuned_step(step: Step, tuning: StepTuning | None) -> Step:
+    if tuning is None:
+        return step
+    wanted = {name: getattr(tuning, name) for name in _TUNABLE}
+    return replace(step, **{name: value for name, value in wanted.items() if value is not None})
+
+
+def _own_step(key: str, tuning: StepTuning) -> Step | None:
+    """A step that no blueprint declares. A row that says too little is what is left of a declared one."""
+    if tuning.delay is None or tuning.channels is None:
+        return None
+    return _tuned_step(Step(key=key, channels=tuning.channels, delay=tuning.delay), tuning)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +291,7 @@ class Run:
     step: str
     channel: str
     contact_id: int
+    enrolment_id: int | None
     user_id: int | None
     name: str
     language: str
@@ -259,6 +299,7 @@ class Run:
     subjects: Mapping[str, int]
     anchor: datetime
     data: Mapping[str, Any] = field(default_factory=dict)  #: what the starting event carried
+    zone: str = ""  #: the person's own; empty: nobody knows it for sure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,55 +307,24 @@ class Context:
     """What the words of one message may say: plain values only, and where its links lead.
 
     `links` maps a name used in the copy to a path of the shop; the engine turns each into a
-    signed link of this message.
+    signed link of this message. One named "items.0" belongs to the first of `items`, which copy calls
+    `item.link`. `files` go along with an email; a text cannot carry any.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
 
 
-class Blueprint:
-    """A flow declared in code. Subclass it, and register the class."""
+class About:
+    """What a flow is about: what its words may say, and whether it still matters.
 
-    key: ClassVar[str] = ""  #: default: the class name in snake_case
-    topic: ClassVar[str]
-    start: ClassVar[On]
-    stops: ClassVar[tuple[On, ...]] = ()
-    priority: ClassVar[int] = 50
-    holdout: ClassVar[float] = 0.0
-    clicks_answer: ClassVar[bool] = False
+    A `Blueprint` is one; a `Trigger` has one, for the flows that merchants make of it.
+    """
+
     #: What the names in `example` mean, for those who write copy: `{"total": _("What it all costs")}`,
     #: one level deep with a dot ("items.title", "links.basket"). Strings, or lazily translated.
     glossary: ClassVar[Mapping[str, Any]] = {}
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "key" not in cls.__dict__:
-            cls.key = _WORD_BEGINS.sub("_", cls.__name__).lower()
-
-    @classmethod
-    def plan(cls) -> Plan:
-        """The plan as declared, before a merchant's rows."""
-        title = (cls.__doc__ or cls.key).strip().splitlines()[0].rstrip(".")
-        steps: dict[str, Step] = {}
-        for base in reversed(cls.__mro__):
-            for name, value in vars(base).items():
-                if isinstance(value, Step):
-                    steps[name] = replace(value, key=name)
-                else:
-                    steps.pop(name, None)  # `nudge = None` in a subclass takes the step away
-        return Plan(
-            key=cls.key,
-            title=title,
-            topic=cls.topic,
-            start=cls.start,
-            stops=cls.stops,
-            steps=tuple(steps.values()),
-            order=tuple(steps),
-            priority=cls.priority,
-            holdout=cls.holdout,
-            clicks_answer=cls.clicks_answer,
-        )
 
     def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
         """What to say, by message id. Asked once per chunk, right before sending."""
@@ -339,3 +349,46 @@ class Blueprint:
     def still_wanted(self, runs: Sequence[Run]) -> set[int]:
         """The message ids whose run still makes sense; the others end, unsent."""
         return {run.message_id for run in runs}
+
+
+class Blueprint(About):
+    """A flow declared in code. Subclass it, and register the class."""
+
+    key: ClassVar[str] = ""  #: default: the class name in snake_case
+    topic: ClassVar[str]
+    start: ClassVar[On]
+    stops: ClassVar[tuple[On, ...]] = ()
+    priority: ClassVar[int] = 50
+    holdout: ClassVar[float] = 0.0
+    shadow: ClassVar[bool] = False
+    clicks_answer: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "key" not in cls.__dict__:
+            cls.key = _WORD_BEGINS.sub("_", cls.__name__).lower()
+
+    @classmethod
+    def plan(cls) -> Plan:
+        """The plan as declared, before a merchant's rows."""
+        title = (cls.__doc__ or cls.key).strip().splitlines()[0].rstrip(".")
+        steps: dict[str, Step] = {}
+        for base in reversed(cls.__mro__):
+            for name, value in vars(base).items():
+                if isinstance(value, Step):
+                    steps[name] = replace(value, key=name)
+                else:
+                    steps.pop(name, None)  # `nudge = None` in a subclass takes the step away
+        return Plan(
+            key=cls.key,
+            title=title,
+            topic=cls.topic,
+            start=cls.start,
+            stops=cls.stops,
+            steps=(in_order := tuple(sorted(steps.values(), key=lambda step: step.delay))),
+            order=tuple(step.key for step in in_order),
+            priority=cls.priority,
+            holdout=cls.holdout,
+            shadow=cls.shadow,
+            clicks_answer=cls.clicks_answer,
+        )

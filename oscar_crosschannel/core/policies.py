@@ -168,7 +168,7 @@ def not_duplicate(candidate: Candidate, channel: str, facts: Facts, at: datetime
 def inside_hours(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
     """The person may be disturbed on this channel (rules 31 to 36, 39)."""
     hours = facts.hours.get(channel)
-    if hours is None or not _limited(candidate):
+    if hours is None or not _limited(candidate, channel, facts):
         return ALLOW
     opens = hours.opens(at)
     if opens is None:
@@ -176,9 +176,23 @@ def inside_hours(candidate: Candidate, channel: str, facts: Facts, at: datetime)
     return Defer(opens, Reason.OUTSIDE_HOURS) if opens > at else ALLOW
 
 
+def held_until_morning(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
+    """What the shop does not want to say at night waits until people may be texted; never until it is too late.
+
+    On every channel, or what waits as a text would at once go out as an email.
+    """
+    hours = facts.hours.get(SMS)
+    if hours is None or candidate.topic not in facts.held or candidate.purpose is not Purpose.TRANSACTIONAL:
+        return ALLOW
+    opens = hours.opens(at)
+    if opens is None or not at < opens < candidate.expires_at:
+        return ALLOW
+    return Defer(opens, Reason.OUTSIDE_HOURS)
+
+
 def within_caps(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
     """There is room in every rolling window. What might have been sent counts as sent (rule 37)."""
-    if not _limited(candidate):
+    if not _limited(candidate, channel, facts):
         return ALLOW
     room = _room(as_sent(candidate, channel, facts, at), facts.sent, facts.caps)
     return Defer(room, Reason.CAPPED) if room > at else ALLOW
@@ -227,6 +241,14 @@ def not_guarded(candidate: Candidate, channel: str, facts: Facts, at: datetime) 
     return ALLOW
 
 
+def within_budget(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
+    """What the shop wants to spend on the channel is not used up; only marketing waits for it (rule 84)."""
+    until = facts.spent.get(channel)
+    if candidate.purpose is Purpose.MARKETING and until and until > at:
+        return Defer(until, Reason.OVER_BUDGET)
+    return ALLOW
+
+
 def voucher_gap(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
     """Exclusive codes stay rare, or people learn to wait for them."""
     if candidate.offers_voucher:
@@ -253,8 +275,10 @@ DEFAULT_POLICIES: tuple[Policy, ...] = (
     voucher_gap,
     not_paused,
     not_guarded,
+    within_budget,
     channel_open,
     inside_hours,
+    held_until_morning,
     within_caps,
     slot_free,
 )
@@ -292,11 +316,17 @@ def as_sent(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> S
     )
 
 
-def _limited(candidate: Candidate) -> bool:
+def _limited(candidate: Candidate, channel: str, facts: Facts) -> bool:
     """Whether hours and caps bind at all (rule 39)."""
     if candidate.purpose is Purpose.REQUESTED:
-        return not candidate.any_hour
+        return not (candidate.any_hour and _agreed_to_any_hour(candidate.topic, channel, facts))
     return candidate.purpose is Purpose.MARKETING
+
+
+def _agreed_to_any_hour(topic: str, channel: str, facts: Facts) -> bool:
+    point = facts.points.get(channel)
+    consent = point.consents.get(topic) if point else None
+    return consent is not None and consent.answer is Answer.GRANTED and consent.any_hour
 
 
 def _reservations(facts: Facts, rank: tuple[int, datetime, int]) -> list[Sent]:

@@ -35,16 +35,27 @@ class Shop(Protocol):
     """The shop behind the flows."""
 
     def sweep(self, since: datetime, now: datetime) -> Iterable[Event]:
-        """What happened in (since, now] that nobody signalled: baskets with activity."""
+        """What happened in (since, now] that nobody signalled: baskets with activity, customers who stay away,
+        stock that somebody waits for.
+        """
+
+    def follows(self, event: Event) -> Sequence[Event]:
+        """What else an event means that nobody signalled, to be published once it is worked off."""
 
     def has_bought(self, people: Sequence[Person], since: Mapping[int, datetime]) -> set[int]:
         """The contact ids with a converting order placed after `since[contact_id]`."""
+
+    def product_at(self, path: str) -> int | None:
+        """The product whose page is at this path of the shop; None for any other page."""
 
     def issue_vouchers(self, requests: Sequence[VoucherRequest]) -> Mapping[int, int]:
         """Create the codes inside the caller's transaction: message id → voucher id.
 
         A request that cannot be served (no such offer) is missing from the answer.
         """
+
+    def used_vouchers(self, voucher_ids: Collection[int]) -> set[int]:
+        """Those among these codes that an order has spent."""
 
     def withdraw_vouchers(self, voucher_ids: Collection[int]) -> None:
         """Make codes of messages that were definitely not sent unusable."""

@@ -32,10 +32,12 @@ class Reason(StrEnum):
     SLOT_RESERVED = "slot_reserved"
     HELD_OUT = "held_out"
     VOUCHER_TOO_SOON = "voucher_too_soon"
+    OVER_BUDGET = "over_budget"  #: the shop has spent what it wants to spend on texts
     CHANNEL_CLOSED = "channel_closed"  #: the provider is broken; the queue waits
     PACED = "paced"  #: the sender takes so many a second; its turn comes
     REFUSED = "refused"  #: the provider refused this address or message for good
     # the decision itself
+    SHADOW = "shadow"  #: it would have gone out, but the flow only shows what it would do
     EXPIRED = "expired"
     NO_OPEN_TIME = "no_open_time"  #: no common open instant was found within 32 rounds
     # what stops a person
@@ -50,6 +52,7 @@ class Reason(StrEnum):
     VOUCHER_UNAVAILABLE = "voucher_unavailable"
     CONTEXT_ERROR = "context_error"
     RENDER_ERROR = "render_error"
+    NO_WORDS = "no_words"  #: a merchant's words are broken, and there are none to take instead
     TOO_LONG = "too_long"
     PROVIDER_REFUSED = "provider_refused"
     GAVE_UP = "gave_up"  #: retried as often as allowed

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 MAC_BYTES = 10
 CLICK, UNSUBSCRIBE, RECOVER, CONFIRM = "click", "unsubscribe", "recover", "confirm"
 PREFERENCES, WHY, REPLY = "preferences", "why", "reply"
-ORDER_TEXTS = "order_texts"
+ORDER_TEXTS, JOIN = "order_texts", "join"
+JOIN_TEXTS, PARCEL = "join_texts", "parcel"
 
 
 def make(purpose: str, number: int, link: int = 0, *, keys: Sequence[bytes]) -> str:

@@ -1,6 +1,8 @@
+import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import oscar_crosschannel.core.lifecycle
+import uuid
 from django.conf import settings
 from django.db import migrations, models
 
@@ -10,6 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('catalogue', '0001_initial'),
         ('offer', '0001_initial'),
         ('voucher', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
@@ -62,6 +65,7 @@ class Migration(migrations.Migration):
                 ('digest', models.CharField(max_length=64)),
                 ('content', models.BinaryField(null=True)),
                 ('rows', models.PositiveIntegerField(default=0, verbose_name='rows')),
+                ('topics', models.JSONField(default=list, verbose_name='topics')),
                 ('confirmed_at', models.DateTimeField(null=True, verbose_name='confirmed')),
                 ('taken', models.PositiveIntegerField(default=0, verbose_name='rows taken')),
                 ('granted', models.PositiveIntegerField(default=0, verbose_name='granted')),
@@ -100,8 +104,16 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.SlugField(unique=True, verbose_name='key')),
                 ('enabled', models.BooleanField(blank=True, null=True, verbose_name='on')),
+                ('shadow', models.BooleanField(blank=True, null=True, verbose_name='shadow mode')),
                 ('holdout', models.FloatField(blank=True, null=True, verbose_name='holdout')),
                 ('version', models.PositiveIntegerField(default=1, verbose_name='version')),
+                ('trigger', models.CharField(blank=True, max_length=64, verbose_name='starts when')),
+                ('title', models.CharField(blank=True, max_length=100, verbose_name='title')),
+                ('topic', models.CharField(blank=True, max_length=50, verbose_name='topic')),
+                ('stops', models.TextField(blank=True, verbose_name='ends when')),
+                ('once', models.BooleanField(default=False, verbose_name='once per person, ever')),
+                ('again_after', models.DurationField(blank=True, null=True, verbose_name='rest before the next run')),
+                ('priority', models.SmallIntegerField(default=50, verbose_name='priority')),
             ],
             options={
                 'verbose_name': 'flow',
@@ -132,6 +144,23 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=80, primary_key=True, serialize=False)),
                 ('free_at', models.DateTimeField()),
             ],
+        ),
+        migrations.CreateModel(
+            name='SmsBudget',
+            fields=[
+                ('key', models.CharField(choices=[('day', 'day'), ('month', 'month')], max_length=8, primary_key=True, serialize=False, verbose_name='within')),
+                ('most', models.PositiveIntegerField(blank=True, null=True, verbose_name='most segments')),
+                ('began', models.DateField(null=True, verbose_name='since')),
+                ('taken', models.JSONField(default=dict, verbose_name='segments')),
+                ('used', models.PositiveIntegerField(default=0, verbose_name='segments')),
+                ('is_closed', models.BooleanField(default=False, verbose_name='marketing waits')),
+                ('told', models.PositiveSmallIntegerField(default=0)),
+            ],
+            options={
+                'verbose_name': 'budget for texts',
+                'verbose_name_plural': 'budget for texts',
+                'ordering': ['key'],
+            },
         ),
         migrations.CreateModel(
             name='TextingRule',
@@ -216,6 +245,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(max_length=12, verbose_name='language')),
                 ('words', models.TextField(verbose_name='words')),
                 ('topics', models.JSONField(verbose_name='topics')),
+                ('any_hour', models.BooleanField(default=False, verbose_name='at any hour')),
                 ('created_at', models.DateTimeField(verbose_name='first used')),
                 ('template', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='oscar_crosschannel.consenttemplate', verbose_name='version')),
             ],
@@ -233,6 +263,7 @@ class Migration(migrations.Migration):
                 ('guest_key', models.CharField(editable=False, max_length=64, null=True)),
                 ('name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
                 ('language', models.CharField(blank=True, max_length=12, verbose_name='language')),
+                ('language_chosen', models.BooleanField(default=False, verbose_name='chose the language')),
                 ('zone', models.CharField(blank=True, max_length=64, verbose_name='time zone')),
                 ('country', models.CharField(blank=True, max_length=2, verbose_name='country')),
                 ('region', models.CharField(blank=True, max_length=64, verbose_name='state or region')),
@@ -288,7 +319,7 @@ class Migration(migrations.Migration):
                 ('topic', models.CharField(blank=True, max_length=50, verbose_name='topic')),
                 ('chosen', models.TextField(blank=True, verbose_name='chosen topics')),
                 ('is_primary', models.BooleanField(null=True, verbose_name='preferred channel')),
-                ('action', models.CharField(choices=[('request', 'asked for, to be confirmed'), ('grant', 'agreed'), ('decline', 'left the box empty'), ('revoke', 'withdrew'), ('expire', 'expired')], max_length=16, verbose_name='action')),
+                ('action', models.CharField(choices=[('request', 'asked for, to be confirmed'), ('grant', 'agreed'), ('decline', 'left the box empty'), ('revoke', 'withdrew'), ('expire', 'expired'), ('unasked', 'wanted it, and was not asked to confirm')], max_length=16, verbose_name='action')),
                 ('basis', models.CharField(choices=[('express_written', 'express written'), ('express', 'express'), ('soft_opt_in', 'soft opt-in'), ('implied', 'implied by business relationship'), ('unproven', 'unproven import'), ('none', 'none')], max_length=16, verbose_name='basis')),
                 ('jurisdiction', models.CharField(blank=True, max_length=16, verbose_name='jurisdiction')),
                 ('expires_at', models.DateTimeField(null=True, verbose_name='expires')),
@@ -405,15 +436,36 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='BrokenWords',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('step_key', models.SlugField(verbose_name='step')),
+                ('channel', models.CharField(max_length=16, verbose_name='channel')),
+                ('language', models.CharField(max_length=12, verbose_name='language')),
+                ('digest', models.CharField(blank=True, max_length=64)),
+                ('since', models.DateTimeField(verbose_name='since')),
+                ('is_silent', models.BooleanField(default=False, verbose_name='messages wait')),
+                ('flow', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='oscar_crosschannel.flow')),
+            ],
+            options={
+                'verbose_name': 'words that are broken',
+                'verbose_name_plural': 'words that are broken',
+            },
+        ),
+        migrations.CreateModel(
             name='FlowStep',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.SlugField(verbose_name='step')),
+                ('title', models.CharField(blank=True, max_length=100, null=True, verbose_name='title')),
                 ('delay', models.DurationField(blank=True, null=True, verbose_name='delay from the anchor')),
+                ('expires', models.DurationField(blank=True, null=True, verbose_name='not sent later than, from the anchor')),
                 ('channels', models.JSONField(blank=True, null=True, verbose_name='channels')),
                 ('patience', models.DurationField(blank=True, null=True, verbose_name='patience for a better channel')),
                 ('only_if', models.CharField(blank=True, max_length=50, null=True, verbose_name='only if')),
                 ('unless', models.CharField(blank=True, max_length=50, null=True, verbose_name='not if')),
+                ('voucher', models.BooleanField(blank=True, null=True, verbose_name='carries a code')),
+                ('voucher_valid', models.DurationField(blank=True, null=True, verbose_name='the code is good for')),
                 ('removed_at', models.DateTimeField(blank=True, null=True, verbose_name='removed')),
                 ('flow', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='oscar_crosschannel.flow')),
                 ('offer', models.ForeignKey(blank=True, limit_choices_to={'offer_type': 'Voucher'}, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='offer.conditionaloffer', verbose_name='offer behind the code')),
@@ -421,6 +473,21 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'flow step',
                 'verbose_name_plural': 'flow steps',
+            },
+        ),
+        migrations.CreateModel(
+            name='FlowVersion',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField(verbose_name='version')),
+                ('made_at', models.DateTimeField(verbose_name='made')),
+                ('state', models.JSONField(verbose_name='state')),
+                ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
+                ('flow', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='oscar_crosschannel.flow')),
+            ],
+            options={
+                'verbose_name': 'version of a flow',
+                'verbose_name_plural': 'versions of flows',
             },
         ),
         migrations.CreateModel(
@@ -461,13 +528,27 @@ class Migration(migrations.Migration):
                 ('processed_at', models.DateTimeField(db_index=True, null=True, verbose_name='worked off')),
                 ('tries', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
                 ('error', models.TextField(blank=True, verbose_name='error')),
+                ('unread', models.BooleanField(null=True, verbose_name='to be read')),
             ],
             options={
                 'verbose_name': 'inbox event',
                 'verbose_name_plural': 'inbox events',
-                'indexes': [models.Index(condition=models.Q(('processed_at', None)), fields=['not_before', 'id'], name='cc_inbox_waiting'), models.Index(condition=models.Q(('name', 'sms.received')), fields=['phone', 'occurred_at'], name='cc_inbox_replies'), models.Index(condition=models.Q(('name', 'email.received')), fields=['email', 'occurred_at'], name='cc_inbox_letters')],
+                'indexes': [models.Index(condition=models.Q(('processed_at', None)), fields=['not_before', 'id'], name='cc_inbox_waiting'), models.Index(condition=models.Q(('name', 'sms.received')), fields=['phone', 'occurred_at'], name='cc_inbox_replies'), models.Index(condition=models.Q(('name', 'email.received')), fields=['email', 'occurred_at'], name='cc_inbox_letters'), models.Index(condition=models.Q(('unread__isnull', False)), fields=['unread', 'id'], name='cc_inbox_answers')],
                 'constraints': [models.UniqueConstraint(fields=('name', 'key'), name='cc_inbox_unique')],
             },
+        ),
+        migrations.CreateModel(
+            name='OrdinaryReply',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'answer',
+                'verbose_name_plural': 'answers',
+                'proxy': True,
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('oscar_crosschannel.inboxevent',),
         ),
         migrations.CreateModel(
             name='Message',
@@ -529,6 +610,28 @@ class Migration(migrations.Migration):
             model_name='attempt',
             name='message',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='oscar_crosschannel.message'),
+        ),
+        migrations.CreateModel(
+            name='ScheduledEvent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('starts_at', models.DateTimeField(db_index=True, verbose_name='begins')),
+                ('ends_at', models.DateTimeField(verbose_name='ends')),
+                ('zone', models.CharField(max_length=64, verbose_name='time zone')),
+                ('place', models.CharField(blank=True, max_length=200, verbose_name='place')),
+                ('join_link', models.CharField(blank=True, max_length=500, validators=[django.core.validators.URLValidator(['https', 'http'])], verbose_name='link to join')),
+                ('agenda', models.TextField(blank=True, verbose_name='agenda')),
+                ('sequence', models.PositiveIntegerField(default=0, editable=False)),
+                ('changed_at', models.DateTimeField(editable=False)),
+                ('cancelled_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='cancelled')),
+                ('product', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='catalogue.product', verbose_name='product')),
+            ],
+            options={
+                'verbose_name': 'event',
+                'verbose_name_plural': 'events',
+                'permissions': [('cancel_scheduledevent', 'Can cancel events'), ('invite_scheduledevent', 'Can invite people to events')],
+            },
         ),
         migrations.CreateModel(
             name='Suppression',
@@ -630,6 +733,10 @@ class Migration(migrations.Migration):
             model_name='consentevent',
             index=models.Index(fields=['address'], name='cc_consent_event_address'),
         ),
+        migrations.AddIndex(
+            model_name='consentevent',
+            index=models.Index(condition=models.Q(('action', 'request'), ('channel', 'sms'), ('point__isnull', False)), fields=['at'], name='cc_consent_event_texted'),
+        ),
         migrations.AddConstraint(
             model_name='consent',
             constraint=models.UniqueConstraint(fields=('point', 'topic'), name='cc_consent_unique'),
@@ -667,8 +774,16 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('flow', 'step_key', 'channel', 'language', 'variant'), name='cc_copy_unique'),
         ),
         migrations.AddConstraint(
+            model_name='brokenwords',
+            constraint=models.UniqueConstraint(fields=('flow', 'step_key', 'channel', 'language'), name='cc_broken_words_unique'),
+        ),
+        migrations.AddConstraint(
             model_name='flowstep',
             constraint=models.UniqueConstraint(fields=('flow', 'key'), name='cc_step_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='flowversion',
+            constraint=models.UniqueConstraint(fields=('flow', 'number'), name='cc_flow_version_unique'),
         ),
         migrations.AddIndex(
             model_name='message',

@@ -8,9 +8,10 @@ know services, channels, Oscar's code or the time.
 from .consents import Consent, ConsentEvent, ConsentTemplate, ConsentText, Topic, TopicWords
 from .contacts import Belonging, Contact, ContactPoint, Suppression, UnreadReply
 from .enrolments import Enrolment
-from .flows import Copy, Flow, FlowStep
-from .inbox import InboxEvent, Watermark
-from .limits import FrequencyCap, Guard, TextingRule
+from .events import ScheduledEvent
+from .flows import BrokenWords, Copy, Flow, FlowStep, FlowVersion
+from .inbox import InboxEvent, OrdinaryReply, Watermark
+from .limits import FrequencyCap, Guard, SmsBudget, TextingRule
 from .links import Click
 from .messages import Attempt, ChannelRest, DeliveryEvent, Message
 from .privacy import ConsentImport, Erasure
@@ -20,6 +21,7 @@ from .vouchers import VoucherBudget, VoucherGrant
 __all__ = [
     "Attempt",
     "Belonging",
+    "BrokenWords",
     "ChannelRest",
     "Click",
     "Consent",
@@ -35,11 +37,15 @@ __all__ = [
     "Erasure",
     "Flow",
     "FlowStep",
+    "FlowVersion",
     "FrequencyCap",
     "Guard",
     "InboxEvent",
     "Message",
+    "OrdinaryReply",
+    "ScheduledEvent",
     "Sender",
+    "SmsBudget",
     "Suppression",
     "TextingRule",
     "Topic",

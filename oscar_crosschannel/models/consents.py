@@ -140,6 +140,8 @@ class ConsentText(AppendOnly):
     words = models.TextField(_("words"))
     #: keys of the topics that the words name
     topics = models.JSONField(_("topics"))
+    #: whether the words say that messages may come at night
+    any_hour = models.BooleanField(_("at any hour"), default=False)
     #: the merchant's version they came from; None: the shipped words, or words given by an API
     template = models.ForeignKey(
         ConsentTemplate, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("version")
@@ -166,6 +168,8 @@ class ConsentEvent(AppendOnly):
         DECLINE = "decline", _("left the box empty")
         REVOKE = "revoke", _("withdrew")
         EXPIRE = "expire", _("expired")
+        #: `mechanism` says why, as a `core.consent.Unasked`; never of a point, for it answers nothing
+        UNASKED = "unasked", _("wanted it, and was not asked to confirm")
 
     class Basis(models.TextChoices):
         EXPRESS_WRITTEN = "express_written", _("express written")
@@ -210,7 +214,7 @@ class ConsentEvent(AppendOnly):
     text = models.ForeignKey(
         ConsentText, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("words")
     )
-    #: how it was accepted: checkbox, keyword, reply, link, staff
+    #: how it was accepted: checkbox, keyword, reply, link, staff; of `UNASKED` why not
     mechanism = models.CharField(_("how"), max_length=32)
     default_state = models.CharField(_("box before"), max_length=16, blank=True)
     page_url = models.CharField(_("page"), max_length=500, blank=True)
@@ -247,6 +251,12 @@ class ConsentEvent(AppendOnly):
         indexes = [
             models.Index(fields=["contact", "channel", "id"], name="cc_consent_event_contact"),
             models.Index(fields=["address"], name="cc_consent_event_address"),
+            # the questions by text of the last hour are counted before each further one
+            models.Index(
+                fields=["at"],
+                condition=models.Q(action="request", channel="sms", point__isnull=False),
+                name="cc_consent_event_texted",
+            ),
         ]
 
     def __str__(self) -> str:

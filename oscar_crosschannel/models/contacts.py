@@ -7,14 +7,15 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Right, Upper
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 #: A phone number is found by so many digits at its end.
 LAST_DIGITS = 7
 
 
 class ChannelKey(models.TextChoices):
-    EMAIL = "email", _("Email")
+    # bare, it is the label of a field in Django's own catalogues
+    EMAIL = "email", pgettext_lazy("a channel", "Email")
     SMS = "sms", _("SMS")
 
 
@@ -34,6 +35,8 @@ class Contact(models.Model):
     guest_key = models.CharField(max_length=64, null=True, editable=False)
     name = models.CharField(_("first name"), max_length=150, blank=True)
     language = models.CharField(_("language"), max_length=12, blank=True)
+    #: whether the person said so, rather than the pages they read
+    language_chosen = models.BooleanField(_("chose the language"), default=False)
     #: IANA name chosen by the person; empty: derived from phone and address
     zone = models.CharField(_("time zone"), max_length=64, blank=True)
     country = models.CharField(_("country"), max_length=2, blank=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +25,8 @@ class InboxEvent(models.Model):
     processed_at = models.DateTimeField(_("worked off"), null=True, db_index=True)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     error = models.TextField(_("error"), blank=True)
+    #: of an answer to the shop: whether staff have yet to read it; None: it is no answer
+    unread = models.BooleanField(_("to be read"), null=True)
 
     class Meta:
         verbose_name = _("inbox event")
@@ -43,10 +47,31 @@ class InboxEvent(models.Model):
                 condition=models.Q(name="email.received"),
                 name="cc_inbox_letters",
             ),
+            models.Index(
+                fields=["unread", "id"], condition=models.Q(unread__isnull=False), name="cc_inbox_answers"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} {self.key}"
+
+
+class OrdinaryReplies(models.Manager["OrdinaryReply"]):
+    """Only what staff should read, or have read."""
+
+    def get_queryset(self) -> models.QuerySet[OrdinaryReply]:
+        return super().get_queryset().filter(unread__isnull=False)
+
+
+class OrdinaryReply(InboxEvent):
+    """What somebody wrote back that has no consequence by itself: a question, thanks, a complaint."""
+
+    objects: ClassVar[models.Manager[Any]] = OrdinaryReplies()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("answer")
+        verbose_name_plural = _("answers")
 
 
 class Watermark(models.Model):

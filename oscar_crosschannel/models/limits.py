@@ -63,6 +63,38 @@ class FrequencyCap(models.Model):
         return self.name or self.key
 
 
+class SmsBudget(models.Model):
+    """How many segments of texts the shop wants to pay for in a day and in a month, and how many it has.
+
+    Both rows are there always: workers take what their texts need from them, under the rows' locks.
+    """
+
+    class Key(models.TextChoices):
+        DAY = "day", _("day")
+        MONTH = "month", _("month")
+
+    key = models.CharField(_("within"), max_length=8, primary_key=True, choices=Key.choices)
+    #: NULL: as the project's settings say
+    most = models.PositiveIntegerField(_("most segments"), null=True, blank=True)
+    #: the first day of what is counted, in the shop's time zone
+    began = models.DateField(_("since"), null=True)
+    #: segments by the country they went to; an empty one: unknown
+    taken = models.JSONField(_("segments"), default=dict)
+    used = models.PositiveIntegerField(_("segments"), default=0)
+    #: a text for marketing was stopped, so the others need not ask
+    is_closed = models.BooleanField(_("marketing waits"), default=False)
+    #: share in percent of which staff were told
+    told = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("budget for texts")
+        verbose_name_plural = _("budget for texts")
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.get_key_display()
+
+
 class Guard(models.Model):
     """Complaints or bounces rose above what mailbox providers accept (rule 50). Rows stay as history."""
 

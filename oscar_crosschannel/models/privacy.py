@@ -17,6 +17,8 @@ class ConsentImport(models.Model):
     #: the file, compressed; None once every row was taken, or nobody confirmed it in time
     content = models.BinaryField(null=True, editable=False)
     rows = models.PositiveIntegerField(_("rows"), default=0)
+    #: keys of what agreements are about that name no topic and no version of the words
+    topics = models.JSONField(_("topics"), default=list)
     #: when staff had seen what it would do, and let it
     confirmed_at = models.DateTimeField(_("confirmed"), null=True)
     #: so many rows were worked off, whatever became of them

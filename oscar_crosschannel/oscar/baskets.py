@@ -17,7 +17,7 @@ from oscar.templatetags.currency_filters import currency as format_price
 
 from ..conf import settings
 from ..services import links
-from . import orders
+from . import orders, products
 
 Applicator = get_class("offer.applicator", "Applicator")
 Basket = get_model("basket", "Basket")
@@ -190,7 +190,7 @@ def _item(line: Any) -> Item:
         full_price=_price(line, "line_price_incl_tax", "line_price_excl_tax", with_tax, has_price),
         is_available=bool(permitted),
         availability=str(info.availability.short_message if permitted else capfirst(str(problem))),
-        picture=_picture(line.product),
+        picture=products.picture(line.product),
     )
 
 
@@ -199,9 +199,3 @@ def _price(line: Any, incl_tax: str, excl_tax: str, with_tax: bool, has_price: b
         return None
     price: Decimal = getattr(line, incl_tax if with_tax else excl_tax)
     return price
-
-
-def _picture(product: Any) -> str:
-    image = product.primary_image()
-    # Without a picture Oscar returns a dict that stands for its placeholder.
-    return "" if isinstance(image, dict) else str(image.original.url)

@@ -139,13 +139,16 @@ def posted(request: HttpRequest, field: str) -> str:
     return request.POST.get(field, "").replace("\x00", "").strip()
 
 
-def read_answers(request: HttpRequest, *, form: str, email: str) -> tuple[ConsentAnswer, ...]:
+def read_answers(
+    request: HttpRequest, *, form: str, email: str, phone: str = ""
+) -> tuple[ConsentAnswer, ...]:
     """What a posted form answered; nothing when no box was shown.
 
-    A ticked box for texts without a number is no answer: there is nothing to agree for.
+    `phone` is taken where no number was typed. A ticked box for texts without any is no answer: there is
+    nothing to agree for.
     """
     spoken, shown = _shown(posted(request, SHOWN_FIELD))
-    typed = {EMAIL: email, SMS: typed_phone(request)}
+    typed = {EMAIL: email, SMS: typed_phone(request) or phone}
     topics = tuple(key.replace("\x00", "")[:50] for key in request.POST.getlist(TOPIC_FIELD)[:_MOST_TOPICS])
     answers = [
         ConsentAnswer(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
@@ -17,13 +18,22 @@ from oscar.core.loading import get_model
 from ..core import phones
 from ..core.events import ConsentAnswer
 from ..core.facts import SMS
-from ..services import consents, contacts, inbox, links, wordings
+from ..services import asking, consents, contacts, inbox, links, wordings
 from . import forms, identity
 
 #: The topic it is about.
 TOPIC = "order_updates"
+#: Name of the event in the inbox.
+ANSWERED = "consent.answered"
 
 Order = get_model("order", "Order")
+
+
+class Trouble(StrEnum):
+    """Why what was typed was not taken."""
+
+    NO_PHONE = "no_phone"  #: it cannot be texted
+    MANY_NUMBERS = "many_numbers"  #: others were given before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +46,7 @@ class Offer:
     shown: str  #: the value of `cc_shown`
     number: str  #: of the order, masked; empty: none that can be texted
     typed: str = ""  #: in a form that came back
-    is_wrong: bool = False  #: what was typed cannot be texted
+    trouble: Trouble | None = None
 
 
 def offer(request: HttpRequest, order: Any) -> Offer | None:
@@ -54,12 +64,17 @@ def find(order_id: int) -> Any:
     return Order.objects.filter(pk=order_id).first()
 
 
-def take(request: HttpRequest, order: Any, *, now: datetime) -> str | None:
-    """Hand on what was posted. Returns the number that will be texted, masked; None if it cannot be."""
+def take(request: HttpRequest, order: Any, *, now: datetime) -> str | Trouble:
+    """Hand on what was posted. Returns the number that will be texted, masked, or why none will be."""
     who = identity.of_order(order, language=forms.language())
     number = contacts.normalise(SMS, forms.typed_phone(request) or who.phone, region=who.country)
     if number is None:
-        return None
+        return Trouble.NO_PHONE
+    # an honest buyer is told here; the fold, under their contact's lock, keeps the limit against others
+    if asking.will_have_given_many(
+        number, user_id=who.user_id, email=who.email, waiting=(ANSWERED, _key(order)), now=now
+    ):
+        return Trouble.MANY_NUMBERS
     spoken, _, digest = forms.posted(request, forms.SHOWN_FIELD).partition(" ")
     answer = ConsentAnswer(
         channel=SMS,
@@ -73,18 +88,23 @@ def take(request: HttpRequest, order: Any, *, now: datetime) -> str | None:
         order_number=str(order.number),
         **forms.circumstances(request),
     )
-    event = who.event("consent.answered", f"order-texts:{order.pk}:{uuid4().hex}", at=now, answers=(answer,))
+    event = who.event(ANSWERED, f"{_key(order)}{uuid4().hex}", at=now, answers=(answer,))
     inbox.publish(event, now=now)
     forms.store(request, order_texts=[*forms.stored(request).get("order_texts", ()), order.pk])
     return phones.mask(number)
 
 
-def shown_again(request: HttpRequest, order: Any) -> Offer:
-    """The box on a page of its own; with what was typed, if that cannot be texted."""
-    return _offer(request, order, identity.of_order(order), is_wrong=request.method == "POST")
+def shown_again(request: HttpRequest, order: Any, trouble: Trouble | None = None) -> Offer:
+    """The box on a page of its own; with what was typed, if that was not taken."""
+    return _offer(request, order, identity.of_order(order), trouble)
 
 
-def _offer(request: HttpRequest, order: Any, who: identity.Identity, *, is_wrong: bool = False) -> Offer:
+def _key(order: Any) -> str:
+    """How the keys of an order's answers begin."""
+    return f"order-texts:{order.pk}:"
+
+
+def _offer(request: HttpRequest, order: Any, who: identity.Identity, trouble: Trouble | None = None) -> Offer:
     words = wordings.wording(wordings.ORDER_TEXTS, forms.language(), country=who.country)
     number = contacts.normalise(SMS, who.phone, region=who.country) if who.phone else None
     return Offer(
@@ -94,5 +114,5 @@ def _offer(request: HttpRequest, order: Any, who: identity.Identity, *, is_wrong
         shown=f"{forms.language()} {words.digest}",
         number=phones.mask(number) if number else "",
         typed=forms.typed_phone(request),
-        is_wrong=is_wrong,
+        trouble=trouble,
     )

@@ -7,20 +7,31 @@ from datetime import datetime
 
 from ..core.events import Event
 from ..core.ports import Person, VoucherRequest
-from . import orders, sweeps, vouchers
+from . import events, orders, parcels, product_alerts, products, sweeps, vouchers
 
 
 class OscarShop:
     """See `core.ports.Shop` for what each method promises."""
 
     def sweep(self, since: datetime, now: datetime) -> Iterable[Event]:
-        return sweeps.basket_activity(since, now)
+        yield from sweeps.basket_activity(since, now)
+        yield from sweeps.lapsed_customers(since, now)
+        yield from product_alerts.stock_moved(since, now)
+
+    def follows(self, event: Event) -> Sequence[Event]:
+        return (*events.follow(event), *parcels.follow(event), *product_alerts.follow(event))
 
     def has_bought(self, people: Sequence[Person], since: Mapping[int, datetime]) -> set[int]:
         return orders.has_bought(people, since)
 
+    def product_at(self, path: str) -> int | None:
+        return products.at(path)
+
     def issue_vouchers(self, requests: Sequence[VoucherRequest]) -> Mapping[int, int]:
         return vouchers.issue(requests)
+
+    def used_vouchers(self, voucher_ids: Collection[int]) -> set[int]:
+        return vouchers.used(voucher_ids)
 
     def withdraw_vouchers(self, voucher_ids: Collection[int]) -> None:
         vouchers.withdraw(voucher_ids)

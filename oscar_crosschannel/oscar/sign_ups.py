@@ -43,6 +43,7 @@ class SignUp:
     action: str  #: where the form goes
     asks_email: bool  #: an account has one
     email: str = ""
+    known: str = ""  #: a number, masked, that is taken where none is typed
     troubles: Sequence[Trouble] = ()
 
 

@@ -42,6 +42,12 @@ def issue(requests: Sequence[VoucherRequest]) -> dict[int, int]:
     return {request.message_id: vouchers[code].pk for code, request in served.items()}
 
 
+def used(voucher_ids: Collection[int]) -> set[int]:
+    """Those that an order has spent. One statement."""
+    spent = Voucher.objects.filter(pk__in=voucher_ids, applications__isnull=False)
+    return set(spent.values_list("pk", flat=True))
+
+
 def withdraw(voucher_ids: Collection[int]) -> None:
     """Make codes that nobody was told unusable; they stay, to be looked up."""
     Voucher.objects.filter(pk__in=voucher_ids).update(end_datetime=F("start_datetime"))

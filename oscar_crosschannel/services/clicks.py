@@ -6,15 +6,18 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max
 
+from ..conf import shop
 from ..core import clicks
 from ..core.events import Event
-from ..core.facts import EMAIL
+from ..core.facts import EMAIL, Purpose
 from ..models import Click, DeliveryEvent, Enrolment, InboxEvent, Message
-from . import contacts, enrolments
+from . import contacts, enrolments, inbox
 from .plans import Plans
 
 #: A click waits this long in the inbox, so that a scanner's other clicks are seen with it.
 SETTLE = timedelta(seconds=5)
+#: Somebody opened a product from an email.
+PRODUCT_CLICKED = "product.clicked"
 
 
 def fold_click(event: Event, plans: Plans, *, now: datetime) -> None:
@@ -34,8 +37,12 @@ def fold_click(event: Event, plans: Plans, *, now: datetime) -> None:
     Click.objects.create(
         message=message, link=event.data["link"], at=event.occurred_at, verdict=verdict, suspicions=signs
     )
-    if verdict == Click.Verdict.HUMAN and message.enrolment is not None:
+    if verdict != Click.Verdict.HUMAN:
+        return
+    if message.enrolment is not None:
         _answer(message.enrolment, plans, event.occurred_at)
+    if message.channel == EMAIL and message.purpose == Purpose.MARKETING:
+        _tell_of_product(message, event, now)
 
 
 def _answer(enrolment: Enrolment, plans: Plans, at: datetime) -> None:
@@ -48,6 +55,20 @@ def _answer(enrolment: Enrolment, plans: Plans, at: datetime) -> None:
         return
     enrolment.clicked_at = at
     enrolments.reanchor(enrolment, planned, max(at, enrolment.anchor_at))
+
+
+def _tell_of_product(message: Message, event: Event, now: datetime) -> None:
+    """A person went from an email to a product: what they do next may be asked after."""
+    link = event.data["link"]
+    product = shop().product_at(message.links[link]) if link < len(message.links) else None
+    if product is not None:
+        clicked = Event(
+            name=PRODUCT_CLICKED,
+            key=f"message:{message.pk}:product:{product}",
+            occurred_at=event.occurred_at,
+            subjects={contacts.CONTACT: message.contact_id, "product": product},
+        )
+        inbox.publish(clicked, now=now)
 
 
 def _arrived_at(message: Message) -> datetime | None:

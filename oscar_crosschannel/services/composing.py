@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..channels.loading import channel
 from ..conf import settings
 from ..core.facts import EMAIL, Purpose
-from ..core.outbound import Content
+from ..core.outbound import Content, File
 from ..core.plan import Context
 from ..models import Copy
 from . import links, rendering
@@ -31,6 +32,7 @@ def words_context(
 
     `key` signs the links of an example. An email's last counted link is the trap for scanners.
     """
+    urls = {link: links.click_url(message_id, number, key=key) for number, link in enumerate(said.links)}
     context: dict[str, Any] = {
         "brand": settings.BRAND,
         "name": name,
@@ -39,16 +41,26 @@ def words_context(
         "preferences_url": links.preferences_url(message_id, key=key),
         "why_url": links.why_url(message_id, key=key),
         "voucher": None,
-        **said.values,
-        "links": {
-            link: links.click_url(message_id, number, key=key) for number, link in enumerate(said.links)
-        },
+        **_with_links(said.values, urls),
+        "links": {link: url for link, url in urls.items() if "." not in link},
     }
     if channel_key == EMAIL and said.links:
         context["trap_url"] = links.click_url(message_id, len(said.links), key=key)
     if voucher is not None:
         context["voucher"] = voucher
     return context
+
+
+def _with_links(values: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
+    """The values, and in each thing of a list its own link: that of "items.0" in the first of `items`."""
+    linked = dict(values)
+    for name, url in urls.items():
+        of, _, number = name.partition(".")
+        if number:
+            things = list(linked[of])
+            things[int(number)] = {**things[int(number)], "link": url}
+            linked[of] = things
+    return linked
 
 
 def compose(
@@ -59,6 +71,7 @@ def compose(
     purpose: Purpose,
     zone: str = "",
     one_way: bool = False,
+    files: tuple[File, ...] = (),
 ) -> Content:
     """The message as it goes out. Raises `ChannelError`, or whatever is wrong with a template.
 
@@ -67,4 +80,4 @@ def compose(
     target = channel(key.channel)
     words = rendering.render(key, copy, target.parts, context, zone=zone)
     words |= {"unsubscribe_url": context["unsubscribe_url"], "one_way": "yes" if one_way else ""}
-    return target.compose(words, purpose=purpose, language=key.language)
+    return replace(target.compose(words, purpose=purpose, language=key.language), files=files)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ..conf import shop
 from ..core.ports import Person
 from ..models import ContactPoint, Message
+from . import vouchers
 from .plans import Plans
 
 #: The ids of the messages for which the condition holds.
@@ -24,7 +25,18 @@ def purchased(messages: Sequence[Message]) -> set[int]:
     return found
 
 
-CONDITIONS: dict[str, Condition] = {"purchased": purchased}
+def voucher_used(messages: Sequence[Message]) -> set[int]:
+    """The code that the run gave was spent, by whomever."""
+    grants = vouchers.of_runs({message.enrolment_id for message in messages if message.enrolment_id})
+    used = vouchers.used(grants.values())
+    return {
+        message.pk
+        for message in messages
+        if (grant := grants.get(message.enrolment_id or 0)) is not None and grant.pk in used
+    }
+
+
+CONDITIONS: dict[str, Condition] = {"purchased": purchased, "voucher_used": voucher_used}
 
 
 def unmet(messages: Sequence[Message], plans: Plans) -> set[int]:

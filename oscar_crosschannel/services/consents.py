@@ -16,13 +16,14 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ..conf import Settings, settings
+from ..core.consent import Unasked
 from ..core.events import ConsentAnswer, Event
 from ..core.facts import EMAIL, SMS, Answer, Purpose
 from ..core.lapse import age_on
 from ..core.rulings import Reason
 from ..models import ConsentEvent, ConsentText, Contact, ContactPoint, Suppression, Topic
 from ..models.consents import MissingProof
-from . import contacts, evidence, implied, inbox, recall, suppressions, wordings
+from . import asking, contacts, evidence, implied, inbox, recall, subscribers, suppressions, wordings
 from .suppressions import suppress, suppress_digest
 from .wordings import Wording, wording
 
@@ -57,8 +58,8 @@ REQUEST_OVER = "consent.request_over"
 @transaction.atomic
 def take_answer(
     contact: Contact, answer: ConsentAnswer, *, signed_in: bool, at: datetime, now: datetime, owns: str = ""
-) -> None:
-    """Take what a form said about one consent box, at the instant `at`.
+) -> Unasked | None:
+    """Take what a form said about one consent box, at the instant `at`; returns why it was not taken up.
 
     A ticked box grants at once only when it surely was the owner of the address who ticked it, and
     the channel asks for no confirmation; otherwise the owner is asked. `owns` is the normalised address
@@ -80,7 +81,7 @@ def take_answer(
     if not answer.given:
         if speaks_for_contact:
             evidence.append(_said(answer, Action.DECLINE, contact=contact, text=text, at=at))
-        return
+        return None
     address = contacts.normalise(
         answer.channel, answer.address or _address_in_use(contact, answer.channel), region=contact.country
     )
@@ -92,12 +93,15 @@ def take_answer(
             answer.form,
             _problem(text, address),
         )
-        return
+        return None
+    if answer.channel == SMS and asking.has_given_many(contact, address, at):
+        said = _said(answer, Action.UNASKED, contact=contact, text=text, at=at, address=address)
+        return _not_asked(said, Unasked.MANY_NUMBERS)
     point = _claimed_point(contact, answer, address, signed_in=signed_in, owns=owns, now=now)
     if point is None and answer.channel == EMAIL:
-        return  # not an address of this person: there is nobody to ask
+        return None  # not an address of this person: there is nobody to ask
     if point is not None and _is_settled(point, topics):
-        return
+        return None
     said = _said(answer, Action.GRANT, contact=contact, text=text, at=at, point=point, address=address)
     said.actor = CUSTOMER if signed_in or owns else VISITOR
     said.chosen = " ".join(topics) if topics != list(text.topics) else ""
@@ -112,7 +116,8 @@ def take_answer(
     ):
         _grant(said, now)
     else:
-        _ask(said, via=SMS if point is not None and answer.channel == SMS else EMAIL, now=now)
+        return _ask(said, via=SMS if point is not None and answer.channel == SMS else EMAIL, now=now)
+    return None
 
 
 @transaction.atomic
@@ -171,7 +176,7 @@ def grant(
     if event.basis == Basis.IMPLIED and event.expires_at is None:
         event.expires_at = implied.ends_at(event.jurisdiction, occasion, event.at)
     event.proven_age = _proven_age(topics, born_on, event)
-    _grant(event, now)
+    _write_grant(event, now)
 
 
 @transaction.atomic
@@ -239,7 +244,8 @@ def confirm_link(request_event_id: int, *, now: datetime, ip: str = "", user_age
     """The button on the page behind the link of a confirmation email was pressed.
 
     True when the request is confirmed, now or by an earlier press. For a phone number that somebody gave
-    under an account's email, or by a link, this only says that the number is the person's: it is asked next.
+    under an account's email, or by a link, this only says that the number is the person's: it is asked next,
+    if it may be.
     """
     request = ConsentEvent.objects.filter(pk=request_event_id, action=Action.REQUEST).first()
     answer = _answer_to(request, mechanism="link", at=now) if request is not None else None
@@ -348,7 +354,7 @@ def has_decided(user_id: int) -> set[str]:
 def has_answered(channel: str, topic: str, *, user_id: int | None, address: str) -> bool:
     """Whether the account's person, or somebody at this address, has ever said yes or no to this. One statement."""
     said = ConsentEvent.objects.filter(Q(topic=topic) | Q(topic=""), channel=channel)
-    said = said.exclude(action__in=[Action.REQUEST, Action.EXPIRE, Action.DECLINE])
+    said = said.exclude(action__in=[Action.REQUEST, Action.EXPIRE, Action.DECLINE, Action.UNASKED])
     return said.filter(
         Q(contact__user_id=user_id) if user_id else Q(address=address, address__gt="")
     ).exists()
@@ -523,6 +529,7 @@ def _said(
         user_agent=answer.user_agent,
         session=answer.session,
         order_number=answer.order_number,
+        message_id=answer.message_id,
         actor=CUSTOMER,
         brand=settings.BRAND,
         received_at=at,
@@ -536,6 +543,12 @@ def _copy(event: ConsentEvent, **changes: Any) -> ConsentEvent:
 
 
 def _grant(said: ConsentEvent, now: datetime) -> None:
+    """Somebody agreed here and now: `_write_grant`, and whoever welcomes them hears of it."""
+    _write_grant(said, now)
+    subscribers.tell(said, now=now)
+
+
+def _write_grant(said: ConsentEvent, now: datetime) -> None:
     """One grant for each topic that was agreed to; what waited for it is judged at once."""
     assert said.contact is not None
     for topic in topics_of(said):
@@ -546,13 +559,29 @@ def _grant(said: ConsentEvent, now: datetime) -> None:
     recall.wake([said.contact.pk], now=now)
 
 
-def _ask(said: ConsentEvent, *, via: str, now: datetime) -> None:
-    """Ask the owner of the address, once: a request that is open is not repeated (rule 8)."""
-    expires = said.at + opt_in_expiry(via)
+def _ask(said: ConsentEvent, *, via: str, now: datetime) -> Unasked | None:
+    """Ask the owner of the address, once: a request that is open is not repeated (rule 8).
+
+    A text waits for the hours of the number, and can be answered from then on. Returns why nobody is asked.
+    """
+    assert said.contact is not None
+    asked_at = said.at
+    if asked_at + opt_in_expiry(via) <= now:
+        return None
+    if via == SMS:
+        asking.take_turn(now)
     still_open = _unanswered().filter(channel=said.channel, address=said.address, expires_at__gt=now)
-    if expires <= now or still_open.filter(contact=said.contact, point=said.point).exists():
-        return
+    if still_open.filter(contact=said.contact, point=said.point).exists():
+        return None
     was_texted = via == SMS and still_open.exclude(point=None).exists()
+    why_not = None if was_texted else _objection(said, via)
+    if via == SMS and why_not is None:
+        assert said.point is not None
+        opens = asking.opens(said.contact, said.point, now)
+        asked_at, why_not = opens or now, None if opens else Unasked.NO_OPEN_HOURS
+    if why_not is not None:
+        return _not_asked(said, why_not)
+    expires = asked_at + opt_in_expiry(via)
     request = evidence.append(_copy(said, action=Action.REQUEST, basis=Basis.NONE, expires_at=expires))
     over = Event(
         name=REQUEST_OVER,
@@ -564,8 +593,19 @@ def _ask(said: ConsentEvent, *, via: str, now: datetime) -> None:
     question = replace(over, name=f"consent.requested.{via}", not_before=None)
     # was it texted because of another contact who gave this number, one yes answers both
     inbox.publish(over, *([] if was_texted else [question]), now=now)
-    assert said.contact is not None
     contacts.remember("consent_request", request.pk, said.contact)
+    return None
+
+
+def _objection(said: ConsentEvent, via: str) -> Unasked | None:
+    assert said.contact is not None
+    return asking.objection_to_text(said) if via == SMS else asking.objection_to_email(said.contact)
+
+
+def _not_asked(said: ConsentEvent, why: Unasked) -> Unasked:
+    """Note that somebody wanted something, and why the owner of the address was not asked."""
+    evidence.append(_copy(said, action=Action.UNASKED, basis=Basis.NONE, mechanism=why, point_id=None))
+    return why
 
 
 def _unanswered() -> QuerySet[ConsentEvent]:

@@ -26,6 +26,9 @@ from ..core.rulings import Reason
 from ..models import Belonging, Consent, Contact, ContactPoint
 from . import enrolments, evidence, recall
 
+#: Subject of an event that concerns somebody whom the app knows already, by whatever address.
+CONTACT = "contact"
+
 
 def digest(channel: str, address: str) -> str:
     """What stands for a normalised address in the suppression list, as 64 hex characters.
@@ -76,7 +79,8 @@ def identify(
 ) -> Contact | None:
     """The contact of an account, else of an email, made if need be; None when neither says who it is.
 
-    A further detail replaces an older one, unless a guest gives it for an account.
+    A further detail replaces an older one, unless a guest gives it for an account; but nothing replaces the
+    language that the person chose.
     """
     own_email = _email_of(user_id)
     address = normalise(EMAIL, email if own_email is None else own_email)
@@ -174,7 +178,10 @@ def remember(kind: str, object_id: int, contact: Contact) -> None:
 
 
 def owner_of(kind: str, object_id: int) -> Contact | None:
-    """The contact that a row of the shop belongs to."""
+    """The contact that a row of the shop belongs to; of kind `CONTACT` the contact itself."""
+    if kind == CONTACT:
+        contact = Contact.objects.filter(pk=object_id).first()
+        return followed(contact) if contact else None
     belonging = Belonging.objects.select_related("contact").filter(kind=kind, object_id=object_id).first()
     return followed(belonging.contact) if belonging else None
 
@@ -184,8 +191,8 @@ def merge(keep: Contact, gone: Contact, *, now: datetime) -> None:
     """`gone` turns out to be `keep`, who goes on with its runs; what was sent to `gone` stays there, and counts.
 
     Never widens a consent, nor a cap. Addresses that only `gone` has come along with their answers. For an
-    address of both, a revocation of either counts and a grant to `gone` does not. The longer pause stays, and
-    the wish of either for fewer messages.
+    address of both, a revocation of either counts and a grant to `gone` does not. The longer pause stays, the
+    wish of either for fewer messages, and the language that one of them chose.
     """
     if keep.pk == gone.pk:
         return
@@ -207,7 +214,9 @@ def merge(keep: Contact, gone: Contact, *, now: datetime) -> None:
     gone_row.save(update_fields=["user", "merged_into", "guest_key"])  # first: an account is unique
     keep_row.paused_until = max(filter(None, [keep_row.paused_until, gone_row.paused_until]), default=None)
     keep_row.fewer = keep_row.fewer or gone_row.fewer
-    keep_row.save(update_fields=["user", "paused_until", "fewer"])
+    if gone_row.language_chosen and not keep_row.language_chosen:
+        keep_row.language, keep_row.language_chosen = gone_row.language, True
+    keep_row.save(update_fields=["user", "paused_until", "fewer", "language", "language_chosen"])
     _learn(keep_row, overwrite=False, **{field: getattr(gone_row, field) for field in _LONGEST})
 
 
@@ -233,7 +242,8 @@ def _learn(contact: Contact, *, overwrite: bool, **details: str) -> None:
     for field, detail in details.items():
         value = detail.strip()[: _LONGEST[field]]
         known = getattr(contact, field)
-        if value and value != known and (overwrite or not known):
+        is_chosen = field == "language" and contact.language_chosen
+        if value and value != known and not is_chosen and (overwrite or not known):
             setattr(contact, field, value)
             changed.append(field)
     if changed:

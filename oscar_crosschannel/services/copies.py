@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,10 +16,10 @@ from ..channels.loading import channel
 from ..conf import settings
 from ..core import tokens
 from ..core.outbound import ChannelError, Refused
-from ..core.plan import Context, Step
+from ..core.plan import Context, Plan, Step
 from ..models import Copy, Flow
-from . import composing, copy_language, promotion, rendering, tuning
-from .plans import PlannedFlow
+from . import composing, copy_language, flow_versions, promotion, rendering, tuning
+from .plans import PlannedFlow, tuning_of
 from .rendering import CopyKey
 
 #: The parts of copy that rows may hold, in the order in which people read them.
@@ -36,6 +36,7 @@ class Source(StrEnum):
 
     OWN = "own"  #: the merchant wrote them
     BASE = "base"  #: the merchant wrote them for the language without its region
+    SHOP = "shop"  #: the merchant wrote them for the shop's own language, and none come with the flow
     FILE = "file"  #: they come with the flow
     EMPTY = "empty"  #: the merchant left the part out
     NONE = "none"  #: there are none
@@ -66,7 +67,7 @@ class Words:
         return all(self.sources[part] in _THERE for part in self.sources if part != "html")
 
 
-_THERE = {Source.OWN, Source.BASE, Source.FILE}
+_THERE = {Source.OWN, Source.BASE, Source.SHOP, Source.FILE}
 
 
 def languages() -> dict[str, str]:
@@ -87,18 +88,22 @@ def parts_of(channel_key: str) -> list[str]:
     return [part for part in PARTS if part in needed]
 
 
+def steps(planned: PlannedFlow) -> dict[str, Step]:
+    """Every step that words may be written for, by key: those that are switched off, too. Two statements."""
+    row = Flow.objects.prefetch_related("steps").get(pk=planned.flow_id)
+    every = tuning.restored(planned.declared, tuning_of(row)).steps
+    return {step.key: step for step in every}
+
+
 def of_flow(planned: PlannedFlow) -> list[Words]:
-    """The words of every declared step, channel and language. One statement."""
-    plan = planned.plan
-    declared = planned.blueprint.plan()
-    steps = [plan.step(step.key) or step for step in declared.steps]
+    """The words of every step, channel and language. Three statements."""
     rows = {
         (row.step_key, row.channel, row.language): row
         for row in Copy.objects.filter(flow_id=planned.flow_id, variant="")
     }
     return [
         _words(planned, step, channel_key, language, rows)
-        for step in steps
+        for step in steps(planned).values()
         for channel_key in (*step.channels, *(key for key in settings.CHANNELS if key not in step.channels))
         for language in languages()
     ]
@@ -122,19 +127,21 @@ def _words(
 ) -> Words:
     key = CopyKey(planned.flow_id, planned.plan.key, step.key, channel_key, language)
     own = rows.get((step.key, channel_key, language))
-    base = rows.get((step.key, channel_key, language.partition("-")[0])) if own is None else None
-    sources = {part: _source(key, part, own, base) for part in parts_of(channel_key)}
+    others = (rows.get((step.key, channel_key, spoken)) for spoken in rendering.languages_of(key))
+    row = own or next(filter(None, others), None)
+    sources = {part: _source(key, part, row) for part in parts_of(channel_key)}
     return Words(key, step, sources, channel_key in step.channels)
 
 
-def _source(key: CopyKey, part: str, own: Copy | None, base: Copy | None) -> Source:
-    row = own or base
+def _source(key: CopyKey, part: str, row: Copy | None) -> Source:
     words = getattr(row, part) if row is not None else None
-    if words is None:
+    if row is None or words is None:
         return Source.FILE if rendering.has_file(key, part) else Source.NONE
     if not words:
         return Source.EMPTY
-    return Source.OWN if own is not None else Source.BASE
+    if row.language == key.language:
+        return Source.OWN
+    return Source.BASE if row.language == key.language.partition("-")[0] else Source.SHOP
 
 
 def source(planned: PlannedFlow, step: Step, channel_key: str, language: str, part: str) -> str:
@@ -145,13 +152,32 @@ def source(planned: PlannedFlow, step: Step, channel_key: str, language: str, pa
     return own if own is not None else rendering.source_of(key, part)
 
 
-def missing(planned: PlannedFlow, step: Step, channel_key: str) -> list[str]:
-    """The languages in which a step has no words for a channel."""
-    return [
-        name
-        for code, name in languages().items()
-        if not of_message(planned, step, channel_key, code).complete
-    ]
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A channel on which a step has nothing to say in some languages."""
+
+    step_key: str
+    channel: str
+    languages: tuple[str, ...]  #: their names
+
+
+def lacking(planned: PlannedFlow, plan: Plan, words: Iterable[Copy] | None = None) -> Iterator[Lack]:
+    """Where a flow that ran by this plan would have no words, with those that are kept or, if given, with these.
+
+    One statement at most.
+    """
+    if words is None:
+        words = Copy.objects.filter(flow_id=planned.flow_id)
+    rows = {(row.step_key, row.channel, row.language): row for row in words if not row.variant}
+    for step in plan.steps:
+        for channel_key in step.channels:
+            without = tuple(
+                name
+                for code, name in languages().items()
+                if not _words(planned, step, channel_key, code, rows).complete
+            )
+            if without:
+                yield Lack(step.key, channel_key, without)
 
 
 def find(key: CopyKey) -> Copy | None:
@@ -177,7 +203,7 @@ def example(
     planned: PlannedFlow, step: Step, channel_key: str, *, now: datetime, name: str = "Ada"
 ) -> dict[str, Any]:
     """What the words of a message may say, made up by the blueprint. In the active language."""
-    said = planned.blueprint.example() or Context()
+    said = planned.about.example() or Context()
     return context_of(planned, step, channel_key, said, now=now, name=name)
 
 
@@ -186,6 +212,7 @@ def context_of(
 ) -> dict[str, Any]:
     """As the sender puts it together, but no link leads anywhere and no code gives anything."""
     code = tokens.code(settings.VOUCHER_PREFIX, _EXAMPLE_ID, key=NOBODYS_KEY)
+    valid_for = step.voucher_valid or settings.VOUCHER_VALID_FOR
     return composing.words_context(
         said,
         channel_key=channel_key,
@@ -193,7 +220,7 @@ def context_of(
         name=name,
         message_id=_EXAMPLE_ID,
         key=NOBODYS_KEY,
-        voucher={"code": code, "valid_until": now + settings.VOUCHER_VALID_FOR} if step.voucher else None,
+        voucher={"code": code, "valid_until": now + valid_for} if step.voucher else None,
     )
 
 
@@ -201,7 +228,7 @@ def known_names(
     planned: PlannedFlow, step: Step, channel_key: str, *, now: datetime
 ) -> Mapping[str, Any] | None:
     """The names that copy may use, each with an example; None when the blueprint gives no example."""
-    if planned.blueprint.example() is None:
+    if planned.about.example() is None:
         return None
     names = example(planned, step, channel_key, now=now)
     if not step.voucher:
@@ -225,7 +252,7 @@ def problems(
         context = example(planned, step, key.channel, now=now)
     found = [*_flaws(words, names), *(Problem(no_words(), part) for part in absent(key, words))]
     found = found or list(_refusals(key, planned, words, context))
-    if planned.purpose in promotion.MAY_NOT_PROMOTE and not may_promote:
+    if promotion.is_barred(planned.purpose, planned.plan.topic) and not may_promote:
         found += _promotions(words)
     return found
 
@@ -248,12 +275,17 @@ def absent(key: CopyKey, words: Copy) -> list[str]:
 
 def _is_needed(planned: PlannedFlow, step: Step, key: CopyKey) -> bool:
     """Whether a step that speaks on this channel, now or as declared, has nothing to say without this row."""
-    declared = planned.blueprint.plan().step(step.key)
+    declared = planned.declared.step(step.key)
+    if declared is None and planned.plan.step(step.key) is None:
+        return False  # of the merchant's own, and switched off
     if key.channel not in step.channels and (declared is None or key.channel not in declared.channels):
         return False
-    base = key.language.partition("-")[0]
-    row = find(replace(key, language=base)) if base != key.language else None
-    rows = {(step.key, key.channel, base): row} if row is not None else {}
+    others = (
+        find(replace(key, language=spoken))
+        for spoken in rendering.languages_of(key)
+        if spoken != key.language
+    )
+    rows = {(step.key, key.channel, row.language): row for row in others if row is not None}
     return not _words(planned, step, key.channel, key.language, rows).complete
 
 
@@ -328,10 +360,11 @@ class Kept:
         return [part for part in self.after if self.before[part] != self.after[part]]
 
 
-def keep(flow: Flow, words: Copy) -> Kept:
+def keep(flow: Flow, words: Copy, *, now: datetime, author: int | None = None) -> Kept:
     """Keep the words of one message of a locked flow; words that say nothing are forgotten.
 
-    What is planned already is said in them, because words are read when a message goes out.
+    What is planned already is said in them, because words are read when a message goes out. `author` is
+    the id of a user.
     """
     parts = parts_of(words.channel)
     place = {name: getattr(words, name) for name in ("flow_id", "step_key", "channel", "language", "variant")}
@@ -342,9 +375,10 @@ def keep(flow: Flow, words: Copy) -> Kept:
     )
     if not kept.changed:
         return kept
+    flow_versions.begin(flow, now=now)
     if all(written is None for written in kept.after.values()):
         Copy.objects.filter(**place).delete()
     else:
         Copy.objects.update_or_create(**place, defaults=dict(kept.after))
-    tuning.raise_version(flow)
+    flow_versions.raise_version(flow, author=author, now=now)
     return kept

@@ -299,6 +299,8 @@ def _came_often(message: Message, code: codes.Code) -> bool:
 
 def _fall_back(message: Message, failed: str, now: datetime) -> None:
     """What was promised goes out on another channel, if no later step has taken over."""
+    if message.leg:
+        return  # the others have gone out beside it
     run = message.enrolment
     if run is not None and run.messages.filter(state__in=OPEN).exists():
         return

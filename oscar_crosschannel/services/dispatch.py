@@ -32,7 +32,7 @@ from .handover import hand_over, is_poison
 from .judging import Claim
 from .plans import Plans, load_plans
 from .reaping import reap
-from .recording import Result, record
+from .recording import PutOff, Result, record
 from .sending import send
 
 logger = logging.getLogger(__name__)
@@ -165,7 +165,10 @@ class _Tick:
                 if not self._may_send(chunk[0].channel, deadline):
                     spared += [Result(claim, None, None) for claim in chunk]
                 elif turns := self._later_turns(chunk, lane):
-                    spared += [Result(claim, None, turn) for claim, turn in zip(chunk, turns, strict=True)]
+                    spared += [
+                        Result(claim, None, PutOff(turn, Reason.PACED))
+                        for claim, turn in zip(chunk, turns, strict=True)
+                    ]
                 else:
                     missed += self._deliver_chunk(chunk, batch, deadline)
             self._record(spared, batch)

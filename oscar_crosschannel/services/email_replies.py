@@ -19,7 +19,7 @@ from ..core.events import Event
 from ..core.facts import EMAIL
 from ..core.keywords import Keyword, classify
 from ..models import Attempt, Message
-from . import consents, contacts, doubts, inbox
+from . import answers, consents, contacts, doubts, inbox
 
 #: Name of the event.
 RECEIVED = "email.received"
@@ -69,6 +69,8 @@ def take_inbound(letter: Letter, *, now: datetime) -> None:
         address = _address(answered) if answered is not None else _known(event.email)
         if address:
             doubts.raise_doubt(EMAIL, address, event, now=now)
+    elif not letter.is_automatic and (answered is not None or _known(event.email)):
+        answers.keep(event)
 
 
 def _signed(purpose: str, letter: Letter) -> int | None:

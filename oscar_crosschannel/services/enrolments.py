@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ..core.events import Event
 from ..core.experiments import assign
 from ..core.facts import Purpose
 from ..core.lifecycle import OPEN, RECALLABLE
-from ..core.plan import Step
+from ..core.plan import On, Step
 from ..core.rulings import Reason
 from ..models import Contact, Enrolment, Message
 from ..models.messages import Lane
@@ -40,7 +40,7 @@ def enrol(contact: Contact, planned: PlannedFlow, event: Event, *, now: datetime
         flow_id=planned.flow_id,
         key=f"{event.key}@{event.occurred_at:%Y%m%dT%H%M%S}" if start.one_run else event.key,
         defaults={
-            "anchor_at": event.occurred_at,
+            "anchor_at": _anchor(start, event),
             "started_at": now,
             "subjects": dict(event.subjects),
             "data": dict(event.data),
@@ -51,6 +51,13 @@ def enrol(contact: Contact, planned: PlannedFlow, event: Event, *, now: datetime
     if created:
         advance([Resolved(enrolment, None, planned)], now=now)
     return enrolment
+
+
+def _anchor(start: On, event: Event) -> datetime:
+    """From when due times count. Raises ValueError if the event does not say what it should."""
+    if not start.anchor:
+        return event.occurred_at
+    return datetime.fromisoformat(event.data[start.anchor])
 
 
 def follow(enrolment: Enrolment, planned: PlannedFlow, event: Event) -> None:
@@ -84,14 +91,44 @@ def stop(
     at: datetime | None = None,
 ) -> int:
     """End the contacts' open runs in these flows, as of `at`, and recall their messages."""
+    return _stop(contact_ids, Q(flow_id__in=flow_ids), reason=reason, now=now, at=at)
+
+
+def stop_on(
+    event: Event,
+    contact_ids: Collection[int],
+    stopped: Iterable[tuple[PlannedFlow, On]],
+    *,
+    reason: Reason,
+    now: datetime,
+) -> int:
+    """End the contacts' open runs that an event stops, as of when it happened, and recall their messages."""
+    meant = Q(pk__in=[])
+    for planned, how in stopped:
+        meant |= _meant(planned, how, event)
+    return _stop(contact_ids, meant, reason=reason, now=now, at=event.occurred_at)
+
+
+def _stop(
+    contact_ids: Collection[int], meant: Q, *, reason: Reason, now: datetime, at: datetime | None
+) -> int:
     running = list(
         Enrolment.objects.select_for_update(of=("self",), no_key=True)
-        .filter(contact_id__in=contact_ids, flow_id__in=flow_ids, state=Enrolment.State.ACTIVE)
+        .filter(meant, contact_id__in=contact_ids, state=Enrolment.State.ACTIVE)
         .order_by("id")
         .values_list("id", flat=True)
     )
     end(running, reason=reason, now=now, at=at)
     return len(running)
+
+
+def _meant(planned: PlannedFlow, how: On, event: Event) -> Q:
+    """Which runs of a flow an event ends: all, or those about the same thing, but not what it began itself."""
+    runs = Q(flow_id=planned.flow_id)
+    if how.same:
+        runs &= Q(**{f"subjects__{how.same}": event.subjects.get(how.same)})
+        runs &= ~Q(key=event.key)
+    return runs
 
 
 def end(enrolment_ids: Collection[int], *, reason: Reason, now: datetime, at: datetime | None = None) -> None:
@@ -136,26 +173,39 @@ class Resolved:
 def advance(resolved: Sequence[Resolved], *, now: datetime) -> None:
     """Give each open enrolment its next message, or end it. Three statements, whatever the number.
 
-    The caller holds the enrolments' locks or their contacts'.
+    Of a critical step there is a message for each channel. The first that is resolved brings the next
+    step's, and the run ends when none is left. The caller holds the enrolments' locks or their contacts'.
     """
     changes: list[tuple[int, str, int, datetime | None, str, bool]] = []
     messages: list[Message] = []
+    waiting = _with_open_legs(resolved)
     for item in resolved:
-        if item.enrolment.state != Enrolment.State.ACTIVE:
+        run = item.enrolment
+        if run.state != Enrolment.State.ACTIVE:
             continue
         step = item.planned.plan.after(item.step_key) if item.planned and not item.ends else None
-        if step is None or item.planned is None:
-            reason = item.ends or ("" if item.planned else Reason.FLOW_OFF)
-            changes.append(
-                (item.enrolment.pk, item.step_key or "", Enrolment.State.ENDED, now, reason, False)
-            )
+        if step is not None and item.planned is not None:
+            changes.append((run.pk, step.key, Enrolment.State.ACTIVE, None, "", False))
+            messages += _messages(run, item.planned, step, now)
+        elif run.pk in waiting:
+            changes.append((run.pk, item.step_key or "", Enrolment.State.ACTIVE, None, "", True))
         else:
-            changes.append((item.enrolment.pk, step.key, Enrolment.State.ACTIVE, None, "", False))
-            messages.append(_message(item.enrolment, item.planned, step, now))
+            reason = item.ends or ("" if item.planned else Reason.FLOW_OFF)
+            changes.append((run.pk, item.step_key or "", Enrolment.State.ENDED, now, reason, False))
     columns = ["step_key", "state", "ended_at", "end_reason", "needs_next"]
     rows.update_rows(Enrolment, columns, changes, only={"state": [Enrolment.State.ACTIVE]})
     rows.insert_new(Message, messages)
     _flag_standing([pk for pk, _, state, *_ in changes if state == Enrolment.State.ACTIVE])
+
+
+def _with_open_legs(resolved: Sequence[Resolved]) -> set[int]:
+    """The runs that still owe what is critical on another channel; the next tick sees to their end."""
+    critical = [
+        item.enrolment.pk for item in resolved if item.planned and item.planned.purpose is Purpose.CRITICAL
+    ]
+    if not critical:
+        return set()
+    return set(Enrolment.objects.filter(Exists(_OWED), id__in=critical).values_list("id", flat=True))
 
 
 def lock(enrolment_ids: Iterable[int]) -> dict[int, Enrolment]:
@@ -188,7 +238,13 @@ def _flag_standing(enrolment_ids: Collection[int]) -> None:
         standing.filter(state=Enrolment.State.ACTIVE).update(needs_next=True)
 
 
-def _message(enrolment: Enrolment, planned: PlannedFlow, step: Step, now: datetime) -> Message:
+def _messages(enrolment: Enrolment, planned: PlannedFlow, step: Step, now: datetime) -> list[Message]:
+    """One message; of what is critical, one for each channel."""
+    legs = step.channels if planned.purpose is Purpose.CRITICAL else ("",)
+    return [_message(enrolment, planned, step, leg, now) for leg in legs]
+
+
+def _message(enrolment: Enrolment, planned: PlannedFlow, step: Step, leg: str, now: datetime) -> Message:
     plan, purpose = planned.plan, planned.purpose
     return Message(
         contact_id=enrolment.contact_id,
@@ -199,6 +255,7 @@ def _message(enrolment: Enrolment, planned: PlannedFlow, step: Step, now: dateti
         topic=plan.topic,
         purpose=purpose,
         intent=step.intent or f"{plan.key}:{enrolment.key}:{step.key}",
+        leg=leg,
         lane=Lane.FLOW if purpose is Purpose.MARKETING else Lane.URGENT,
         priority=plan.priority,
         voucher=step.voucher,

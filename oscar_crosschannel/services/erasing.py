@@ -15,7 +15,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import CharField, F, Q, QuerySet, Value
+from django.db.models import CharField, F, Model, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from ..conf import settings
@@ -35,6 +35,7 @@ from ..models import (
     Enrolment,
     Erasure,
     Message,
+    OrdinaryReply,
     Suppression,
     UnreadReply,
 )
@@ -48,8 +49,8 @@ ACCOUNT_DELETED = "account.deleted"
 ERASE, ANONYMISE, KEEP = "erase", "anonymise", "keep"
 
 _NOBODY: dict[str, Any] = {
-    "user": None, "guest_key": None, "name": "", "language": "", "zone": "", "country": "", "region": "",
-    "primary_channel": "", "paused_until": None, "fewer": False,
+    "user": None, "guest_key": None, "name": "", "language": "", "language_chosen": False, "zone": "",
+    "country": "", "region": "", "primary_channel": "", "paused_until": None, "fewer": False,
 }  # fmt: skip
 #: What stands for a key or an intent that names a row of the shop.
 _ERASED = Concat(Value("erased:"), Cast("pk", CharField()))
@@ -78,10 +79,10 @@ def erase(
     if not person.points and person.erasures().exists():
         return None
     _stop(person, now)
+    _unname_history(person)  # before rows go, or lose what leads to them: entries are found by their ids
     counts = {"inbox": _empty_inbox(person, now), "ledger": _seal_ledger(person, cause=cause, by=by, now=now)}
     counts["addresses"] = len(person.points)
     ContactPoint.objects.filter(pk__in=[point.pk for point in person.points]).delete()
-    _unname_history(person)  # before messages go: their entries are found by their ids
     counts |= _anonymise(person) if statistics else _anonymise(person) | _delete(person)
     Belonging.objects.filter(contact__in=person.ids).delete()
     Contact.objects.filter(pk__in=person.ids).update(**_NOBODY)
@@ -232,6 +233,7 @@ def _empty_inbox(person: Person, now: datetime) -> int:
             data={},
             answers=[],
             error="",
+            unread=None,
             processed_at=Coalesce(F("processed_at"), Value(now)),
         )
     )
@@ -262,11 +264,17 @@ def _unname_history(person: Person) -> None:
     """That staff did something stays in the admin's own log; not to whom, nor what they wrote about it."""
     if not apps.is_installed("django.contrib.admin"):
         return
-    blocks = list(person.suppressions().values_list("pk", flat=True))
-    sent = list(Message.objects.filter(contact__in=person.ids).values_list("pk", flat=True))
-    named = {Contact: person.ids, Suppression: blocks, UnreadReply: blocks, Message: sent}
+    named: Mapping[type[Model], QuerySet[Any]] = {
+        Contact: Contact.objects.filter(pk__in=person.ids),
+        Enrolment: Enrolment.objects.filter(contact__in=person.ids),
+        Message: Message.objects.filter(contact__in=person.ids),
+        Suppression: person.suppressions(),
+        UnreadReply: person.suppressions(),
+        OrdinaryReply: person.inbox().filter(unread__isnull=False),
+    }
     entries = apps.get_model("admin", "LogEntry").objects
-    for model, ids in named.items():
+    for model, rows in named.items():
+        ids = rows.order_by().values_list("pk", flat=True)
         kind = ContentType.objects.get_for_model(model, for_concrete_model=False)
         entries.filter(content_type=kind, object_id__in=list(map(str, ids))).update(
             object_repr=Concat(Value("#"), "object_id"), change_message=""

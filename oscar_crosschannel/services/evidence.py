@@ -46,7 +46,9 @@ WHOLE, BROKEN = "ledger-whole", "ledger-broken"
 MOST_NAMED = 1000
 _PSEUDONYM = re.compile("[0-9a-f]{64}")
 #: An empty box says nothing, nor does a question that ran out: its answer stays the one to be confirmed.
-_NO_ANSWERS = (Ledger.DECLINE, Ledger.EXPIRE)
+_NO_ANSWERS = (Ledger.DECLINE, Ledger.EXPIRE, Ledger.UNASKED)
+#: Which entry an answer follows from, the last of its kind: a question asked later takes no agreement's place.
+_SAYS = {Answer.GRANTED: Ledger.GRANT, Answer.PENDING: Ledger.REQUEST, Answer.REVOKED: Ledger.REVOKE}
 #: What the digest covers: everything but itself. Empty values are left out, so that a field
 #: added by a later version leaves old digests as they are.
 _SEALED = [
@@ -237,15 +239,15 @@ def _derive_topic(point: ContactPoint, topic: str, events: list[ConsentEvent]) -
     if facts is None:
         point.consents.filter(topic=topic).delete()
         return
-    grants = [event for event in events if event.action == Ledger.GRANT]
-    grant = grants[-1] if grants and facts.answer is Answer.GRANTED else None
+    said = [event for event in events if event.action == _SAYS[facts.answer]][-1]
+    is_granted = facts.answer is Answer.GRANTED
     answer = {
         "answer": facts.answer,
-        "basis": grant.basis if grant else "",
-        "proven_age": grant.proven_age if grant else None,
+        "basis": said.basis if is_granted else "",
+        "proven_age": said.proven_age if is_granted else None,
         "until": facts.until,
-        "since": events[-1].at,
-        "event": events[-1],
+        "since": said.at,
+        "event": said,
     }
     Consent.objects.update_or_create(point=point, topic=topic, defaults=answer)
 

@@ -19,12 +19,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.template.loader import render_to_string
 from django.utils import formats
 from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import get_language, gettext, gettext_lazy as _
 
 from ..conf import settings
 from ..core.lifecycle import State, Status
-from ..models import ConsentImport, Contact, ContactPoint, Message, Topic
-from . import evidence, persons
+from ..models import ConsentImport, Contact, ContactPoint, Message
+from . import evidence, persons, topics as topic_services
 from .persons import Person
 
 Entry = Mapping[str, Any]  #: values by name of the field; empty ones are left out
@@ -102,7 +102,7 @@ def file_name(report: Report, ending: str) -> str:
 
 
 def _report(person: Person, name: str, now: datetime, tell: Tell) -> Report:
-    topics = dict(Topic.objects.values_list("key", "name"))
+    topics = _topics()
     sections = [
         Section(
             key="person", title=gettext("Who"), entries=[_person(contact) for contact in person.contacts]
@@ -142,6 +142,12 @@ def _report(person: Person, name: str, now: datetime, tell: Tell) -> Report:
     ]
     used = next((point.address for point in person.points if point.current), name)
     return Report(about=used, made_at=now, zone=_zone(person), sections=sections)
+
+
+def _topics() -> Mapping[str, str]:
+    """What topics are called in the language of the report, by key."""
+    language = get_language() or django_settings.LANGUAGE_CODE
+    return {topic.key: topic_services.words(topic, language).name for topic in topic_services.in_order()}
 
 
 def _person(contact: Contact) -> Entry:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from ..conf import settings
 from ..core.facts import (
@@ -26,7 +26,7 @@ from ..core.lifecycle import State
 from ..core.policies import RESERVATION
 from ..models import Consent, ConsentEvent, Contact, ContactPoint, Message, Suppression
 from ..models.messages import Lane
-from . import evidence
+from . import evidence, sms_budget
 from .limits import Limits
 from .plans import Plans
 
@@ -52,7 +52,11 @@ def gather(
     """Facts by contact id. `closed` are the resting channels, until when."""
     people = {contact.pk: contact for contact in contacts}
     found = _read(people, plans, limits, now)
-    return {pk: _facts(contact, found, limits, now=now, closed=closed) for pk, contact in people.items()}
+    spent = sms_budget.spent(limits.budgets, now)
+    return {
+        pk: _facts(contact, found, limits, now=now, closed=closed, spent=spent)
+        for pk, contact in people.items()
+    }
 
 
 def _read(people: Collection[int], plans: Plans, limits: Limits, now: datetime) -> _Rows:
@@ -63,13 +67,16 @@ def _read(people: Collection[int], plans: Plans, limits: Limits, now: datetime) 
     digests = {point.digest for point in every_point}
     consents: dict[int, dict[str, ConsentFacts]] = defaultdict(dict)
     answers = Consent.objects.filter(point_id__in=[point.pk for point in every_point])
-    for consent in answers.annotate(last_by_name=evidence.last_answer_by_name()):
+    for consent in answers.annotate(
+        last_by_name=evidence.last_answer_by_name(), any_hour=F("event__text__any_hour")
+    ):
         consents[consent.point_id][consent.topic] = ConsentFacts(
             answer=Answer(consent.answer),
             until=consent.until,
             basis=Basis(consent.basis or Basis.NONE),
             proven_age=consent.proven_age,
             stopped_by_name=consent.last_by_name == ConsentEvent.Action.REVOKE,
+            any_hour=bool(consent.any_hour),
         )
     blocks = {
         (row.channel, row.digest): Block(row.scope)
@@ -98,8 +105,10 @@ def _messages(
     reserved: dict[int, list[Reserved]] = defaultdict(list)
     for message in messages:
         if message.attempted_at is None:
-            # only marketing takes room under a cap
-            if message.purpose == Purpose.MARKETING:
+            # only marketing takes room under a cap, and no shadow does
+            planned = plans.get(message.flow_id)
+            is_shadow = planned is not None and planned.plan.shadow
+            if message.purpose == Purpose.MARKETING and not is_shadow:
                 reserved[message.contact_id].append(_reserved(message, plans))
             continue
         value = _sent(message)
@@ -138,7 +147,13 @@ def _reserved(message: Message, plans: Plans) -> Reserved:
 
 
 def _facts(
-    contact: Contact, found: _Rows, limits: Limits, *, now: datetime, closed: Mapping[str, datetime]
+    contact: Contact,
+    found: _Rows,
+    limits: Limits,
+    *,
+    now: datetime,
+    closed: Mapping[str, datetime],
+    spent: Mapping[str, datetime],
 ) -> Facts:
     mine = found.sent.get(contact.pk, [])
     points = found.points.get(contact.pk, [])
@@ -167,6 +182,8 @@ def _facts(
         one_way=frozenset(channel for channel, each in terms.items() if each.one_way),
         paused_until=contact.paused_until,
         guarded=limits.guarded,
+        held=frozenset(settings.HELD_UNTIL_MORNING),
+        spent=spent,
         caps=sum((each.caps for each in terms.values()), limits.caps_of(contact)),
         sent=tuple(mine + others),
         reserved=tuple(found.reserved.get(contact.pk, [])),

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from .. import signals
 from ..conf import Settings, settings
@@ -19,7 +20,7 @@ from ..core.facts import Purpose
 from ..core.lifecycle import State, Status
 from ..core.rulings import Reason
 from ..models import Attempt, DeliveryEvent, Guard, Message
-from . import recall
+from . import recall, waking
 
 logger = logging.getLogger(__name__)
 
@@ -47,18 +48,27 @@ def review(channel: str, *, now: datetime) -> None:
 
 @transaction.atomic
 def end(guard: Guard, *, by: str, note: str, now: datetime) -> bool:
-    """Staff let marketing go on: what waited is judged at once. False when somebody ended the guard before."""
+    """Staff let marketing go on: what waited is judged anew. False when somebody ended the guard before."""
     this = Guard.objects.filter(pk=guard.pk, ended_at=None)
     if not this.update(ended_at=now, ended_by=by, note=note):
         return False
     if not is_paused(guard.channel):
-        recall.replan(Message.objects.filter(state=State.PLANNED, reason=Reason.GUARDED), due_at=now)
+        waking.wake(_stopped_by(guard), now=now)
     return True
+
+
+def waiting(guard: Guard) -> QuerySet[Message]:
+    """What waits for marketing on the guard's channel to go on."""
+    return waking.messages(_stopped_by(guard))
 
 
 def is_paused(channel: str) -> bool:
     """Whether marketing on this channel waits for staff."""
     return Guard.objects.filter(channel=channel, ended_at=None, level=Level.PAUSED).exists()
+
+
+def _stopped_by(guard: Guard) -> waking.Waiting:
+    return waking.Waiting(reasons=(Reason.GUARDED,), channel=guard.channel)
 
 
 def _raise(channel: str, measure: Measure, level: Level, *, bad: int, sent: int, now: datetime) -> None:

@@ -11,24 +11,28 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from ..conf import settings
 from ..core.clicks import TRAP
-from ..core.facts import EMAIL
+from ..core.facts import EMAIL, Purpose
 from ..core.lifecycle import State
 from ..core.plan import Context, Run
 from ..core.rulings import Reason
-from ..models import Attempt, Message, VoucherGrant
-from . import failures, rows, vouchers
+from ..models import Attempt, Guard, Message, VoucherGrant
+from . import failures, recall, rows, vouchers
 from .judging import Claim
 from .plans import PlannedFlow
 
 logger = logging.getLogger(__name__)
+
+#: What a guard has stopped is judged again after this time: then no tick goes by what it read before the guard.
+JUDGED_ANEW = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,12 @@ def is_poison(chunk: Sequence[Claim], token: UUID) -> bool:
 
 
 def _held(claims: Sequence[Claim], token: UUID, now: datetime) -> set[int]:
-    return set(
+    """What may go of what this claim still holds.
+
+    The tick that judged it may have begun before a guard paused marketing, so the guards are asked here.
+    """
+    paused = Guard.objects.filter(channel=OuterRef("channel"), ended_at=None, level=Guard.Level.PAUSED)
+    held = list(
         Message.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
         .filter(
             id__in=[claim.message.pk for claim in claims],
@@ -100,8 +109,13 @@ def _held(claims: Sequence[Claim], token: UUID, now: datetime) -> set[int]:
             lease_until__gt=now,
         )
         .order_by("id")
-        .values_list("id", flat=True)
+        .values_list("id", "purpose", Exists(paused))
     )
+    guarded = {pk for pk, purpose, is_paused in held if is_paused and purpose == Purpose.MARKETING}
+    if guarded:
+        stopped = Message.objects.filter(pk__in=guarded)
+        recall.replan(stopped, due_at=now + JUDGED_ANEW, reason=Reason.GUARDED)
+    return {pk for pk, _, _ in held} - guarded
 
 
 def _write(handed: Sequence[Handed], token: UUID, now: datetime) -> None:
@@ -168,8 +182,8 @@ def _ask_together(planned: PlannedFlow, runs: list[Run], outcome: HandOver) -> M
 
 def _ask(planned: PlannedFlow, runs: Sequence[Run], outcome: HandOver) -> Mapping[int, Context]:
     with transaction.atomic():
-        wanted = planned.blueprint.still_wanted(runs)
-        contexts = planned.blueprint.context([run for run in runs if run.message_id in wanted])
+        wanted = planned.about.still_wanted(runs)
+        contexts = planned.about.context([run for run in runs if run.message_id in wanted])
         _check_links(contexts)
     for run in runs:
         if run.message_id not in contexts:
@@ -193,10 +207,11 @@ def _check_links(contexts: Mapping[int, Context]) -> None:
 
 def as_run(claim: Claim) -> Run:
     """What a blueprint may know of a claim."""
-    return run_of(claim.message, channel=claim.channel, email=claim.address if claim.channel == EMAIL else "")
+    email = claim.address if claim.channel == EMAIL else ""
+    return run_of(claim.message, channel=claim.channel, email=email, zone=claim.own_zone)
 
 
-def run_of(message: Message, *, channel: str, email: str = "") -> Run:
+def run_of(message: Message, *, channel: str, email: str = "", zone: str = "") -> Run:
     """What a blueprint may know of a message; contact and enrolment should be loaded with it."""
     contact, enrolment = message.contact, message.enrolment
     return Run(
@@ -204,6 +219,7 @@ def run_of(message: Message, *, channel: str, email: str = "") -> Run:
         step=message.step_key,
         channel=channel,
         contact_id=contact.pk,
+        enrolment_id=message.enrolment_id,
         user_id=contact.user_id,
         name=contact.name,
         language=contact.language or django_settings.LANGUAGE_CODE,
@@ -211,4 +227,5 @@ def run_of(message: Message, *, channel: str, email: str = "") -> Run:
         subjects=enrolment.subjects if enrolment else {},
         anchor=enrolment.anchor_at if enrolment else message.due_at,
         data=enrolment.data if enrolment else {},
+        zone=zone,
     )

@@ -65,12 +65,18 @@ class Heard:
             self.last.setdefault(whose, {}).update(dict.fromkeys(judged.topics or [""], Action.REVOKE))
 
 
-def judge(rows: Sequence[Row], *, now: datetime, heard: Heard) -> Iterator[Judged]:
-    """One answer for each row, in a constant number of statements."""
+def judge(
+    rows: Sequence[Row], *, now: datetime, heard: Heard, topics: Sequence[str] = ()
+) -> Iterator[Judged]:
+    """One answer for each row, in a constant number of statements.
+
+    `topics`: keys of what an agreement is about that names neither topics nor a version of the words. A stop
+    that names none is one to everything.
+    """
     known = _Known.of(rows, heard)
     for row in rows:
         try:
-            judged = _judged(row, known, now)
+            judged = _judged(row, topics, known, now)
         except _Refused as refused:
             judged = Judged(row=row, taking=Taking.REFUSED, problem=refused.problem)
         heard.note(judged)
@@ -93,9 +99,10 @@ class _Refused(Exception):
         self.problem = problem
 
 
-def _judged(row: Row, known: _Known, now: datetime) -> Judged:
+def _judged(row: Row, otherwise: Sequence[str], known: _Known, now: datetime) -> Judged:
     address, at, dates, text = _address(row), _instant(row, now), _dates(row), known.text(row)
-    topics = row.topics or (text.topics if text else [])
+    is_stop = row["action"].lower() == "stop"
+    topics = row.topics or (text.topics if text else [] if is_stop else list(otherwise))
     _refuse(row["action"].lower() not in ("", "grant", "stop"), RowProblem.UNKNOWN_ACTION)
     _refuse(not known.topics.issuperset(topics), RowProblem.UNKNOWN_TOPIC)
     _refuse(row["basis"] not in ("", *_BASES), RowProblem.BAD_BASIS)
@@ -106,7 +113,7 @@ def _judged(row: Row, known: _Known, now: datetime) -> Judged:
             address=address, topics=topics, at=at, text=text, dates=dates,
         )  # fmt: skip
 
-    if row["action"].lower() == "stop":
+    if is_stop:
         return taken(Taking.REVOKED)
     whose = (row.channel, address)
     _refuse(whose in known.blocked, RowProblem.BLOCKED)

@@ -46,8 +46,11 @@ Basis = ConsentEvent.Basis
 # --------------------------------------------------------------------------------- before it is taken
 
 
-def keep(content: bytes, *, name: str, by: str, now: datetime) -> ConsentImport:
-    """Keep a file until staff have seen what it would do. Raises consent_files.UnreadableFile."""
+def keep(content: bytes, *, name: str, by: str, now: datetime, topics: Sequence[str] = ()) -> ConsentImport:
+    """Keep a file until staff have seen what it would do. Raises consent_files.UnreadableFile.
+
+    `topics`: see `import_judging.judge`.
+    """
     file = consent_files.read(content)
     return ConsentImport.objects.create(
         at=now,
@@ -56,6 +59,7 @@ def keep(content: bytes, *, name: str, by: str, now: datetime) -> ConsentImport:
         digest=sha256(content).hexdigest(),
         content=zlib.compress(content),
         rows=sum(1 for _ in file.rows()),
+        topics=list(topics),
     )
 
 
@@ -70,11 +74,13 @@ def open_file(row: ConsentImport) -> ConsentFile | None:
     return consent_files.read(zlib.decompress(row.content)) if row.content is not None else None
 
 
-def preview(file: ConsentFile, *, now: datetime, most: int | None = None) -> Iterator[Judged]:
+def preview(
+    file: ConsentFile, *, now: datetime, topics: Sequence[str] = (), most: int | None = None
+) -> Iterator[Judged]:
     """How each row would be taken as things stand, for the first rows or all. Writes nothing."""
     rows, heard = islice(file.rows(), most), Heard()
     while batch := list(islice(rows, BATCH)):
-        yield from judge(batch, now=now, heard=heard)
+        yield from judge(batch, now=now, heard=heard, topics=topics)
 
 
 @transaction.atomic
@@ -111,7 +117,7 @@ def fold_batch(event: Event, plans: Plans, *, now: datetime) -> None:
     rows = list(islice(file.rows(), event.data["first"], event.data["first"] + BATCH))
     contacts.lock(_users_of(rows))
     counts: Counter[str] = Counter()
-    for judged in judge(rows, now=now, heard=Heard()):
+    for judged in judge(rows, now=now, heard=Heard(), topics=row.topics):
         taken = _take(judged, row, now)
         counts[taken.taking] += 1
         if taken.problem is not None and len(row.problems) < MOST_PROBLEMS:

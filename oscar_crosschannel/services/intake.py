@@ -33,6 +33,7 @@ from . import (
     inbox,
     resumption,
     sign_ups,
+    waking,
 )
 from .plans import Plans
 
@@ -57,13 +58,18 @@ HANDLERS: dict[str, Handler] = {
     consents.REQUEST_OVER: consents.fold_expiry,
     erasing.ACCOUNT_DELETED: erasing.fold_account_deleted,
     importing.BATCH_DUE: importing.fold_batch,
+    waking.STRETCH_DUE: waking.fold_stretch,
 }
 
 #: An order came to nothing. `data["placed_at"]`: when it was placed (ISO, with a zone).
 ORDER_VOIDED = "order.voided"
 
 #: Why an event ends runs, in words a merchant knows.
-STOP_REASONS = {"order.placed": Reason.PURCHASED}
+STOP_REASONS = {
+    "order.placed": Reason.PURCHASED,
+    "event.scheduled": Reason.REPLACED,
+    "event.changed": Reason.REPLACED,
+}
 
 
 def begin_sweeping(now: datetime) -> None:
@@ -153,7 +159,8 @@ def _handle(event: Event, plans: Plans, now: datetime) -> str:
         since = datetime.fromisoformat(event.data["placed_at"])
         resumption.resume(people, plans, since=since, at=event.occurred_at)
     _stop(event, people, plans, now)
-    return _start(event, contact, plans, now) if contact is not None else ""
+    problems = _start(event, contact, plans, now) if contact is not None else ""
+    return "; ".join(filter(None, [problems, _follow(event, now)]))
 
 
 def _owners(event: Event) -> list[Contact]:
@@ -193,11 +200,11 @@ def _whose(event: Event, owners: Sequence[Contact], now: datetime) -> Contact | 
 
 
 def _stop(event: Event, people: set[int], plans: Plans, now: datetime) -> None:
-    flow_ids = [planned.flow_id for planned in plans.stopped_by(event.name)]
-    if flow_ids and people:
+    stopped = plans.stopped_by(event.name)
+    if stopped and people:
         reason = STOP_REASONS.get(event.name, Reason.NOT_WANTED)
         # as of the event: what the person did after it may start anew
-        enrolments.stop(people, flow_ids, reason=reason, now=now, at=event.occurred_at)
+        enrolments.stop_on(event, people, stopped, reason=reason, now=now)
 
 
 def _start(event: Event, contact: Contact, plans: Plans, now: datetime) -> str:
@@ -216,3 +223,15 @@ def _start(event: Event, contact: Contact, plans: Plans, now: datetime) -> str:
             failures.log(logger, error, "starting flow %s failed", planned.plan.key)
             problems.append(f"{planned.plan.key}: {type(error).__name__}: {error}")
     return "; ".join(problems)
+
+
+def _follow(event: Event, now: datetime) -> str:
+    """Take what else the event means to the shop. An error there must not undo a stop."""
+    try:
+        inbox.publish(*shop().follows(event), now=now)
+    except DatabaseError:
+        raise  # the event is tried again
+    except Exception as error:
+        failures.log(logger, error, "asking what follows from %s failed", event.name)
+        return f"{type(error).__name__}: {error}"
+    return ""

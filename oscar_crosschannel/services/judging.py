@@ -65,6 +65,7 @@ class Claim:
     valid_until: datetime  #: it must not reach the person later
     call_until: datetime  #: the provider must not be called later
     zone: str  #: whose clock the words mean; empty: the shop's
+    own_zone: str  #: where the person is; empty: nobody knows it for sure
     one_way: bool  #: the person cannot answer, so the words must name another way out (rule 29)
 
 
@@ -203,7 +204,7 @@ def candidate_of(message: Message, step: Step, plans: Plans, *, condition_met: b
         topic=message.topic,
         purpose=Purpose(message.purpose),
         intent=message.intent,
-        channels=step.channels,
+        channels=(message.leg,) if message.leg else step.channels,
         priority=message.priority,
         due_at=message.due_at,
         expires_at=message.expires_at,
@@ -217,6 +218,7 @@ def candidate_of(message: Message, step: Step, plans: Plans, *, condition_met: b
         held_out=run is not None and run.held_out,
         minimum_age=plans.minimum_age(message.topic),
         excluded=frozenset(message.excluded),
+        shadow=planned.plan.shadow if (planned := plans.get(message.flow_id)) else False,
     )
 
 
@@ -235,6 +237,7 @@ def _claim(message: Message, verdict: Send, plans: Plans, known: Facts, now: dat
         valid_until=min(message.expires_at, closes) if closes else message.expires_at,
         call_until=min(message.expires_at, closes - GUARD) if closes else message.expires_at,
         zone=_zone(message, known, now),
+        own_zone=_own_zone(message, known),
         one_way=verdict.channel in known.one_way,
     )
 
@@ -246,6 +249,11 @@ def _zone(message: Message, known: Facts, now: datetime) -> str:
     """
     hours = known.hours.get(SMS)
     return message.contact.zone or (westernmost(hours.zones, now) if hours else "")
+
+
+def _own_zone(message: Message, known: Facts) -> str:
+    hours = known.hours.get(SMS)
+    return message.contact.zone or (hours.zones[0] if hours and len(hours.zones) == 1 else "")
 
 
 def _closes(message: Message, channel: str, known: Facts, at: datetime) -> datetime | None:

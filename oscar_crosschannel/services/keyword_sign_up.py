@@ -26,6 +26,15 @@ def words() -> list[str]:
     return [word for spoken in settings.SMS_JOIN_WORDS.values() for word in spoken]
 
 
+def word(language: str) -> str:
+    """The word to be printed for who reads this language; empty: nobody signs up that way."""
+    spoken = settings.SMS_JOIN_WORDS
+    for known in (language, language.partition("-")[0], django_settings.LANGUAGE_CODE.partition("-")[0]):
+        if own := next(iter(spoken.get(known, ())), ""):
+            return own
+    return next(iter(words()), "")
+
+
 def take(phone: str, *, body: str, sid: str, now: datetime) -> str:
     """A number agrees to what the shop prints beside the word, in the word's language; returns the reply.
 

@@ -20,7 +20,7 @@ from ..core.lawbook import LawBook, PlaceRule, Terms, Weekday
 from ..core.policies import DEFAULT_CAPS, fewer
 from ..core.timing import Span
 from ..core.whereabouts import Phone, Whereabouts, locate
-from ..models import Contact, ContactPoint, FrequencyCap, Guard, TextingRule
+from ..models import Contact, ContactPoint, FrequencyCap, Guard, SmsBudget, TextingRule
 from . import law
 
 #: How far ahead the times of a person are told.
@@ -29,11 +29,12 @@ AHEAD = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is in force now. Loaded once per tick: three statements."""
+    """What is in force now. Loaded once per tick: four statements."""
 
     book: LawBook
     caps: tuple[Cap, ...]
     guarded: frozenset[str]  #: channels whose marketing a guard has paused
+    budgets: tuple[SmsBudget, ...]  #: for texts, and how much of them is used
 
     def terms(self, contact: Contact, point: ContactPoint) -> Terms:
         """What binds marketing texts to this number."""
@@ -56,6 +57,7 @@ def load() -> Limits:
         book=law.book({row.place: changes(row) for row in TextingRule.objects.all()}),
         caps=_changed_caps(configured_caps(), FrequencyCap.objects.all()),
         guarded=frozenset(paused.values_list("channel", flat=True)),
+        budgets=tuple(SmsBudget.objects.all()),
     )
 
 

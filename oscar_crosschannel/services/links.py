@@ -73,6 +73,21 @@ def order_texts_path(order_id: int) -> str:
     return reverse("oscar_crosschannel:order_texts", args=[_token(tokens.ORDER_TEXTS, order_id)])
 
 
+def join_texts_path(message_id: int) -> str:
+    """Path of the page on which whoever got a message signs up for texts; never expires."""
+    return reverse("oscar_crosschannel:join_texts", args=[_token(tokens.JOIN_TEXTS, message_id)])
+
+
+def join_path(booking_id: int) -> str:
+    """Path that leads on to the place on the web where an event is held."""
+    return reverse("oscar_crosschannel:join", args=[_token(tokens.JOIN, booking_id)])
+
+
+def parcel_path(shipping_event_id: int) -> str:
+    """Path that leads to where a parcel is followed."""
+    return reverse("oscar_crosschannel:parcel", args=[_token(tokens.PARCEL, shipping_event_id)])
+
+
 def status_url(attempt: UUID) -> str:
     """Where a provider reports on an attempt."""
     return absolute(reverse("oscar_crosschannel:twilio_status", args=[attempt]))

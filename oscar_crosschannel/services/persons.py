@@ -86,6 +86,7 @@ class Person:
             sent = list(self.messages().values_list("pk", flat=True))
             theirs |= Q(name="link.clicked", data__message__in=sent)
             asked = self.ledger().filter(action=ConsentEvent.Action.REQUEST).order_by()
+            theirs |= Q(subjects__contact__in=self.ids)
             theirs |= Q(subjects__consent_request__in=list(asked.values_list("pk", flat=True)))
         if self.account is not None:
             theirs |= Q(user_id=self.account)

@@ -1,4 +1,4 @@
-"""From blueprints and the merchant's rows to the plans that run."""
+"""From blueprints, triggers and the merchant's rows to the plans that run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from django.db.models import Prefetch
 
-from ..conf import flows
+from ..conf import flows, triggers
 from ..core.facts import Purpose
-from ..core.plan import Blueprint, Plan, StepTuning, Tuning
+from ..core.plan import About, On, Plan, StepTuning, Tuning
+from ..core.triggers import Trigger
 from ..models import Flow, FlowStep, Topic
 
 
@@ -19,7 +20,8 @@ class PlannedFlow:
 
     flow_id: int
     plan: Plan
-    blueprint: Blueprint
+    declared: Plan  #: before the merchant's changes; of a flow of their own, without steps
+    about: About
     purpose: Purpose
 
 
@@ -31,7 +33,7 @@ class Plans:
         self._minimum_ages = minimum_ages
 
     def get(self, flow_id: int) -> PlannedFlow | None:
-        """The flow of this row; None when no blueprint stands behind it any more."""
+        """The flow of this row; None when no blueprint or trigger stands behind it any more."""
         return self._by_id.get(flow_id)
 
     def minimum_age(self, topic: str) -> int:
@@ -44,21 +46,22 @@ class Plans:
     def started_by(self, event: str) -> list[PlannedFlow]:
         return [item for item in self if item.plan.start.event == event]
 
-    def stopped_by(self, event: str) -> list[PlannedFlow]:
-        return [item for item in self if any(stop.event == event for stop in item.plan.stops)]
+    def stopped_by(self, event: str) -> list[tuple[PlannedFlow, On]]:
+        """The flows that an event of this name ends, and how."""
+        return [(item, stop) for item in self for stop in item.plan.stops if stop.event == event]
 
 
 def load_plans() -> Plans:
-    """Read the merchant's changes and tune every registered blueprint with them."""
+    """Read the merchant's changes, and tune with them what is declared."""
     topics = list(Topic.objects.only("key", "purpose", "minimum_age"))
     purposes = {topic.key: topic.purpose for topic in topics}
-    rows = {row.key: row for row in _rows()}
-    if missing := [blueprint.key for blueprint in flows if blueprint.key not in rows]:
+    rows = _rows()
+    if {blueprint.key for blueprint in flows} - {row.key for row in rows}:
         ensure_flows()
-        rows |= {row.key: row for row in _rows() if row.key in missing}
+        rows = _rows()
+    planned = [_planned(row, purposes) for row in rows]
     return Plans(
-        [_planned(blueprint, rows[blueprint.key], purposes) for blueprint in flows],
-        {topic.key: topic.minimum_age for topic in topics},
+        [each for each in planned if each is not None], {each.key: each.minimum_age for each in topics}
     )
 
 
@@ -67,18 +70,52 @@ def ensure_flows() -> None:
     Flow.objects.bulk_create([Flow(key=blueprint.key) for blueprint in flows], ignore_conflicts=True)
 
 
+def origin(row: Flow) -> tuple[Plan, About] | None:
+    """What a flow is before the merchant's changes to steps, and what it is about.
+
+    None: nothing that is installed stands behind the row any more.
+    """
+    if not row.trigger:
+        blueprint = flows.get(row.key)
+        return (blueprint.plan(), blueprint) if blueprint is not None else None
+    trigger = triggers.get(row.trigger)
+    return (_own_plan(row, trigger), trigger.about) if trigger is not None else None
+
+
+def _own_plan(row: Flow, trigger: Trigger) -> Plan:
+    """A flow of the merchant's own, whose steps are all in rows. It is off until it is put on."""
+    known = [triggers.get(event) for event in row.stops.split()]
+    return Plan(
+        key=row.key,
+        title=row.title,
+        topic=row.topic,
+        start=trigger.start(once=row.once, again_after=row.again_after),
+        stops=tuple(each.stop() for each in known if each is not None),
+        steps=(),
+        order=(),
+        priority=row.priority,
+        enabled=False,
+    )
+
+
 def _rows() -> list[Flow]:
-    return list(Flow.objects.prefetch_related(Prefetch("steps", queryset=FlowStep.objects.all())))
+    return list(
+        Flow.objects.order_by("pk").prefetch_related(Prefetch("steps", FlowStep.objects.order_by("pk")))
+    )
 
 
-def _planned(blueprint: Blueprint, row: Flow, purposes: dict[str, str]) -> PlannedFlow:
-    plan = blueprint.plan()
+def _planned(row: Flow, purposes: Mapping[str, str]) -> PlannedFlow | None:
+    found = origin(row)
+    if found is None:
+        return None
+    declared, about = found
     return PlannedFlow(
         flow_id=row.pk,
-        plan=plan.tuned(tuning_of(row)),
-        blueprint=blueprint,
+        plan=declared.tuned(tuning_of(row)),
+        declared=declared,
+        about=about,
         # a topic nobody defined gets the strictest purpose
-        purpose=Purpose(purposes.get(plan.topic, Purpose.MARKETING)),
+        purpose=Purpose(purposes.get(declared.topic, Purpose.MARKETING)),
     )
 
 
@@ -87,12 +124,17 @@ def tuning_of(row: Flow) -> Tuning:
     return Tuning(
         version=row.version,
         enabled=row.enabled,
+        shadow=row.shadow,
         holdout=row.holdout,
         steps={
             step.key: StepTuning(
+                title=step.title,
                 delay=step.delay,
+                expires=step.expires,
                 channels=tuple(step.channels) if step.channels is not None else None,
                 patience=step.patience,
+                voucher=step.voucher,
+                voucher_valid=step.voucher_valid,
                 offer_id=step.offer_id,
                 unless=step.unless,
                 only_if=step.only_if,

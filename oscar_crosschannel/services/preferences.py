@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
 
 from ..conf import settings
+from ..core.consent import Unasked
 from ..core.events import ConsentAnswer
 from ..core.facts import EMAIL, SMS, Answer, Purpose
 from ..core.rulings import Reason
@@ -25,14 +26,20 @@ from .topics import Words
 from .wordings import Wording
 
 CHANNELS = (EMAIL, SMS)
-#: So many different numbers may be asked for a YES in a day: each question is a text to somebody.
-MOST_NUMBERS = 3
 #: What a changed preference may have been the reason for.
 _WAITED = (Reason.PAUSED, Reason.CAPPED, Reason.OUTSIDE_HOURS, Reason.AWAITING_OPT_IN)
 
 
 class WordsChanged(Exception):
     """Nobody knows any more what somebody read before they agreed, so they have to read it again."""
+
+
+class NotAsked(Exception):
+    """Something was switched on that the owner of the address would have to confirm, and cannot be asked now."""
+
+    def __init__(self, why: Unasked) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,18 +194,18 @@ def read(visitor: Visitor, *, language: str, now: datetime) -> Preferences:
 def save(visitor: Visitor, wishes: Wishes, *, now: datetime) -> None:
     """Do what the person changed. Who switches off is heard at once; who switches on may be asked to confirm.
 
-    Raises `WordsChanged`, and then nothing is done.
+    Raises `WordsChanged` or `NotAsked`, and then nothing is done.
     """
+    _lock_all(visitor, wishes)
     contact = _known(visitor, now)
     addresses = _in_use(contact)
-    _lock(contact, [*addresses.items(), (SMS, wishes.phone)])
     for channel in CHANNELS:
         off = sorted(topic for where, topic in wishes.off if where == channel)
         if off and channel in addresses:
             _stop(visitor, channel, addresses[channel], off, mechanism="checkbox", now=now)
     choose(contact, now=now, **wishes.details)
     for answer in _answers(visitor, wishes, addresses, now):
-        consents.take_answer(
+        why_not = consents.take_answer(
             contact,
             answer,
             signed_in=visitor.signed_in,
@@ -206,6 +213,8 @@ def save(visitor: Visitor, wishes: Wishes, *, now: datetime) -> None:
             at=now,
             now=now,
         )
+        if why_not is not None:
+            raise NotAsked(why_not)
 
 
 @transaction.atomic
@@ -213,7 +222,7 @@ def stop(visitor: Visitor, channels: Collection[str], *, now: datetime) -> None:
     """Stop everything on these channels that a person may stop."""
     reaches = _reaches(visitor)
     addresses = {channel: reaches[channel].address for channel in channels if reaches[channel].address}
-    _lock(visitor.contact, addresses.items())
+    _lock([visitor.contact], addresses.items())
     for channel, address in addresses.items():
         _stop(visitor, channel, address, None, mechanism="button", now=now)
 
@@ -222,10 +231,13 @@ def stop(visitor: Visitor, channels: Collection[str], *, now: datetime) -> None:
 def choose(contact: Contact, *, now: datetime, **details: Any) -> None:
     """Set what the person chose of language, zone, primary_channel, fewer and paused_until.
 
-    What is claimed is judged anew by it, and so is what waits.
+    What is claimed is judged anew by it, and so is what waits. A language that was chosen is never again
+    learnt from the pages they read.
     """
     if unknown := details.keys() - _CHOSEN:
         raise TypeError(f"Nobody chooses {', '.join(sorted(unknown))}.")
+    if "language" in details:
+        details["language_chosen"] = bool(details["language"])
     (row,) = contacts.lock([contact.pk])
     changed = {name: value for name, value in details.items() if getattr(row, name) != value}
     if not changed:
@@ -247,19 +259,6 @@ def set_primary_channel(contact: Contact, channel: str, *, now: datetime) -> Non
     if channel and channel not in settings.CHANNELS:
         raise ValueError(f"There is no channel {channel!r}.")
     choose(contact, now=now, primary_channel=channel)
-
-
-def may_ask(visitor: Visitor, number: str, *, now: datetime) -> bool:
-    """Whether one more number may be sent a question. Without a limit, a page could text the whole world."""
-    if visitor.contact is None:
-        return True
-    asked = ConsentEvent.objects.filter(
-        contact=visitor.contact,
-        channel=SMS,
-        action=ConsentEvent.Action.REQUEST,
-        at__gt=now - timedelta(days=1),
-    )
-    return asked.exclude(address=number).order_by().values("address").distinct().count() < MOST_NUMBERS
 
 
 def _in_use(contact: Contact) -> dict[str, str]:
@@ -353,13 +352,22 @@ def _known(visitor: Visitor, now: datetime) -> Contact:
     return contact
 
 
-def _lock(contact: Contact | None, addresses: Iterable[tuple[str, str]]) -> None:
-    """Lock everybody whom the change can concern, at once and in id order."""
-    people = {contact.pk} if contact is not None else set()
+def _lock_all(visitor: Visitor, wishes: Wishes) -> None:
+    """Lock whom saving can concern: two who share a number may save at once, each as the other's stranger."""
+    people = [visitor.contact, *Contact.objects.filter(user=visitor.user_id, user__isnull=False)]
+    addresses = {(EMAIL, visitor.email), (SMS, wishes.phone)}
+    for contact in people:
+        addresses |= set(_in_use(contact).items()) if contact is not None else set()
+    _lock(people, addresses)
+
+
+def _lock(people: Iterable[Contact | None], addresses: Iterable[tuple[str, str]]) -> None:
+    """Lock everybody whom a change can concern, at once and in id order, before anything is written."""
+    concerned = {contact.pk for contact in people if contact is not None}
     for channel, address in addresses:
         if address:
-            people |= {each.pk for each in contacts.find_by_address(channel, address)}
-    contacts.lock(people)
+            concerned |= {each.pk for each in contacts.find_by_address(channel, address)}
+    contacts.lock(concerned)
 
 
 def _stop(

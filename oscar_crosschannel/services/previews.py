@@ -143,6 +143,7 @@ def _said(planned: PlannedFlow, step: Step, key: CopyKey, contact: Contact | Non
         step=step.key,
         channel=key.channel,
         contact_id=contact.pk,
+        enrolment_id=run.pk,
         user_id=contact.user_id,
         name=contact.name,
         language=key.language,
@@ -150,10 +151,11 @@ def _said(planned: PlannedFlow, step: Step, key: CopyKey, contact: Contact | Non
         subjects=run.subjects,
         anchor=run.anchor_at,
         data=run.data,
+        zone=_zone(contact),
     )
     try:
         with transaction.atomic():
-            found = planned.blueprint.context([asked])
+            found = planned.about.context([asked])
             transaction.set_rollback(True)  # whatever the shop's code wrote while it was asked
     except Exception as error:
         failures.log(logger, error, "context of flow %s failed for a preview", planned.plan.key)

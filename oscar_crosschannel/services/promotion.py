@@ -15,9 +15,12 @@ from django.template.base import Lexer, TokenType
 
 from ..core.facts import Purpose
 from .rendering import CopyKey, source_of
+from .topics import QUESTIONS
 
 #: Purposes whose messages need no consent and no quiet hours.
 MAY_NOT_PROMOTE = frozenset({Purpose.TRANSACTIONAL, Purpose.CRITICAL})
+#: Topics that may not promote either, whatever their purpose: they come before any consent (rule 8).
+_BEFORE_CONSENT = frozenset({QUESTIONS})
 #: Names of a message's values that promote.
 PROMOTING = ("voucher", "offers", "recommendations")
 
@@ -31,6 +34,11 @@ class Mention:
 
     name: str
     line: int
+
+
+def is_barred(purpose: str, topic: str) -> bool:
+    """Whether messages of this purpose, about this topic, may not promote."""
+    return purpose in MAY_NOT_PROMOTE or topic in _BEFORE_CONSENT
 
 
 def mentions(words: str) -> Iterator[Mention]:

@@ -29,13 +29,21 @@ BACKOFF = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
+class PutOff:
+    """The provider was not called, and is not to be before `until`."""
+
+    until: datetime
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What became of one claim. Without an attempt the provider was not called."""
 
     claim: Claim
     attempt: UUID | None
-    #: None: given back, it was too late to call; an instant: put off until then, others had their turn
-    outcome: Receipt | ChannelError | Reason | datetime | None
+    #: None: given back, it was too late to call
+    outcome: Receipt | ChannelError | Reason | PutOff | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +102,8 @@ def _told(result: Result, now: datetime) -> _Verdict:
             return _retry(message, wish, now)
         case Refused() as refusal:
             return _refused(result.claim, refusal, now)
-        case datetime() as turn:
-            return _Verdict(State.PLANNED, Reason.PACED, min(turn, message.expires_at), keeps_call=False)
+        case PutOff(until=until, reason=reason):
+            return _Verdict(State.PLANNED, reason, min(until, message.expires_at), keeps_call=False)
         case Reason() as reason:
             return _Verdict(_STATE_OF.get(reason, State.DROPPED), reason)
         case _:
@@ -116,7 +124,8 @@ def _retry(message: Message, wish: float | None, now: datetime) -> _Verdict:
 
 def _refused(claim: Claim, refusal: Refused, now: datetime) -> _Verdict:
     """A refused channel is out for good; another channel of the step may still serve."""
-    left = set(claim.step.channels) - {claim.channel, *claim.message.excluded}
+    mine = {claim.message.leg} if claim.message.leg else set(claim.step.channels)
+    left = mine - {claim.channel, *claim.message.excluded}
     if left:
         return _Verdict(State.PLANNED, Reason.REFUSED, now, excluded=claim.channel)
     return _Verdict(

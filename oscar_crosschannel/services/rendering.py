@@ -7,7 +7,7 @@ into the frame of every email, so that no footer is ever forgotten.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -57,11 +57,23 @@ def load_copies(keys: Collection[CopyKey]) -> dict[CopyKey, Copy]:
     }
     copies = {}
     for key in keys:
-        for language in (key.language, key.language.split("-")[0]):
+        for language in languages_of(key):
             if (copy := found.get((key.flow_id, key.step_key, key.channel, language))) is not None:
                 copies[key] = copy
                 break
     return copies
+
+
+def languages_of(key: CopyKey) -> Iterator[str]:
+    """The languages in which a merchant's words may be, the best first.
+
+    Where nothing comes with the flow, words in the shop's own language are better than none.
+    """
+    yield key.language
+    yield key.language.split("-")[0]
+    if not has_file(key, "text"):
+        yield django_settings.LANGUAGE_CODE
+        yield django_settings.LANGUAGE_CODE.split("-")[0]
 
 
 def render(
@@ -104,6 +116,8 @@ def has_file(key: CopyKey, part: str) -> bool:
         get_template(file_of(key, part))
     except TemplateDoesNotExist:
         return False
+    except Exception:
+        return True  # there is one, and it is broken
     return True
 
 

@@ -1,4 +1,4 @@
-"""What a customer texts back: stop, help, start, yes. Everything else waits for a person."""
+"""What a customer texts back: stop, help, start, yes. Everything else waits for a person to read it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..core.events import Event
 from ..core.facts import SMS
 from ..core.keywords import Keyword, classify
 from ..models import ConsentEvent, InboxEvent
-from . import confirmations, consents, contacts, doubts, inbox, keyword_sign_up, suppressions
+from . import answers, confirmations, consents, contacts, doubts, inbox, keyword_sign_up, suppressions
 
 #: A number gets one answer to HELP in this time, so that two machines do not talk for ever.
 HELP_PAUSE = timedelta(hours=1)
@@ -54,15 +54,17 @@ def take_inbound(*, sid: str, phone: str, to: str, body: str, opt_out_type: str 
             case Keyword.REVIEW_STOP:
                 doubts.raise_doubt(SMS, phone, event, now=now)
             case Keyword.ORDERS:
-                _keep_orders(phone, now)
+                _keep_orders(event, now)
             case Keyword.HELP:
                 return _help() if not is_answered and _may_help(phone, now) else ""
             case Keyword.JOIN:
                 return keyword_sign_up.take(phone, body=body, sid=sid, now=now)
             case Keyword.YES:
-                return _yes(sid, phone, body, now)
+                return _yes(event, body, now)
             case Keyword.START:
                 suppressions.unblock_carrier(SMS, phone, now=now)
+            case Keyword.NONE:
+                answers.keep(event)
     return ""
 
 
@@ -89,16 +91,24 @@ def _stop(*, sid: str, phone: str, body: str, now: datetime) -> bool:
     )
 
 
-def _keep_orders(phone: str, now: datetime) -> None:
-    """The answer to our question, if it was asked, and in time. There is no answer to it: the STOP had its one."""
+def _keep_orders(event: Event, now: datetime) -> None:
+    """What it means if we have not asked, a person may know. There is no answer to it: the STOP had its one."""
+    if not _was_kept(event.phone, now):
+        answers.keep(event)
+
+
+def _was_kept(phone: str, now: datetime) -> bool:
+    """The answer to our question, if it was asked, and in time."""
     if not _asks_scope() or settings.STOP_SCOPE_QUESTION is None:
-        return
+        return False
     said = ConsentEvent.objects.filter(
         channel=SMS, address=contacts.known_as(SMS, phone), action=ConsentEvent.Action.REVOKE
     )
     last = said.order_by("-pk").first()
     if last is not None and last.mechanism == "keyword" and last.at > now - settings.STOP_SCOPE_QUESTION:
         suppressions.keep_orders(SMS, phone)
+        return True
+    return False
 
 
 def _asks_scope() -> bool:
@@ -130,10 +140,12 @@ def _help() -> str:
     )
 
 
-def _yes(sid: str, phone: str, body: str, now: datetime) -> str:
-    topics = consents.confirm_reply(phone, body=body, provider_id=sid, now=now)
+def _yes(event: Event, body: str, now: datetime) -> str:
+    topics = consents.confirm_reply(event.phone, body=body, provider_id=event.key, now=now)
     if not topics:
-        suppressions.unblock_carrier(SMS, phone, now=now)  # the provider takes YES for START
+        if _bare(body) == "YES":  # which the provider takes for START
+            suppressions.unblock_carrier(SMS, event.phone, now=now)
+        answers.keep(event)  # to what, a person may know
         return ""
     return confirmations.signed_up(topics)
 
@@ -146,7 +158,12 @@ def _provider_answers(body: str, opt_out_type: str) -> bool:
     """
     if settings.SMS_OPT_OUT_REPLIES == "app_managed":
         return False
-    return bool(opt_out_type) or body.strip(whitespace + punctuation).upper() in PROVIDERS_WORDS
+    return bool(opt_out_type) or _bare(body) in PROVIDERS_WORDS
+
+
+def _bare(body: str) -> str:
+    """A text as providers compare it with their words."""
+    return body.strip(whitespace + punctuation).upper()
 
 
 def _may_help(phone: str, now: datetime) -> bool:

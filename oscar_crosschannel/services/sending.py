@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings as django_settings
 
-from ..channels.base import Pace
 from ..channels.loading import channel
+from ..core import phones
 from ..core.facts import EMAIL, SMS, Purpose
 from ..core.outbound import (
     ChannelError,
@@ -18,17 +19,23 @@ from ..core.outbound import (
     Outbound,
     Receipt,
     Recipient,
+    Refused,
     SenderBroken,
     UnknownOutcome,
 )
 from ..core.rulings import Reason
 from ..models import Copy
-from . import composing, failures, links, pacing, rendering
+from . import broken_words, composing, earlier_words, failures, links, pacing, rendering, sms_budget
 from .clock import Clock
-from .handover import Handed
-from .recording import Result
+from .earlier_words import EarlierWords
+from .handover import JUDGED_ANEW, Handed
+from .recording import PutOff, Result
+from .rendering import CopyKey
 
 logger = logging.getLogger(__name__)
+
+#: A message in words, or what became of it instead.
+Composed = Content | ChannelError | Reason | PutOff
 
 
 def send(
@@ -40,12 +47,15 @@ def send(
     The deadline is asked before each call: a worker that was frozen beyond it must not send
     what another may already have taken over, and people may not be disturbed at any hour.
     """
-    keys = [_copy_key(item) for item in handed]
-    copies = rendering.load_copies(keys)
-    contents = [_compose(item, key, copies.get(key)) for item, key in zip(handed, keys, strict=True)]
-    pace, units = _pace(handed, contents)
+    if not handed:
+        return
+    target = channel(handed[0].claim.channel)
+    contents = _Author(clock).write(handed)
+    budget = _Budget(handed, contents, clock)
+    pace = target.pace()
+    units = [target.units(each) if isinstance(each, Content) else 0 for each in budget.contents]
     stopped = pace is not None and not turns.begin(pace, sum(units), now=clock())
-    for item, content, each in zip(handed, contents, units, strict=True):
+    for item, content, each in zip(handed, budget.contents, units, strict=True):
         if not isinstance(content, Content):
             yield Result(item.claim, item.attempt, content)
             continue
@@ -56,34 +66,117 @@ def send(
             yield Result(item.claim, item.attempt, None)
             continue
         outcome = _call(item, content, now)
+        if isinstance(outcome, Receipt | UnknownOutcome):
+            budget.went_out(item)
         stopped = isinstance(outcome, SenderBroken)
         if pace is not None:
             turns.called(pace, each, now=now)
         yield Result(item.claim, item.attempt, outcome)
+    budget.settle()
 
 
-def _pace(
-    handed: Sequence[Handed], contents: Sequence[Content | ChannelError | Reason]
-) -> tuple[Pace | None, list[int]]:
-    """How fast the sender may be asked, and how many units each message takes: known once it is rendered."""
-    target = channel(handed[0].claim.channel) if handed else None
-    pace = target.pace() if target else None
-    if target is None or pace is None:
-        return None, [0] * len(handed)
-    return pace, [target.units(content) if isinstance(content, Content) else 0 for content in contents]
+class _Author:
+    """Puts a chunk's messages into words."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._earlier = EarlierWords()
+        self._noticed: set[tuple[CopyKey, bool]] = set()
+
+    def write(self, handed: Sequence[Handed]) -> list[Composed]:
+        keys = [_copy_key(item) for item in handed]
+        copies = rendering.load_copies(keys)
+        return [self._compose(item, key, copies.get(key)) for item, key in zip(handed, keys, strict=True)]
+
+    def _compose(self, item: Handed, key: CopyKey, copy: Copy | None) -> Composed:
+        """The message; if the merchant's words do not make one, in other words, or it waits for better ones."""
+        try:
+            context = words_context(item)
+        except Exception as error:
+            return _not_rendered(item, error)
+        found = _try(item, key, copy, context)
+        if isinstance(found, Content):
+            return found
+        if isinstance(found, ChannelError) and not isinstance(found, Refused):
+            return found  # the provider's settings are to blame
+        if copy is None and earlier_words.has_shipped_words(key):
+            return found if isinstance(found, Refused) else _not_rendered(item, found)
+        for other in self._earlier.instead(key, copy):
+            content = _try(item, key, other, context)
+            if isinstance(content, Content):
+                self._notice(key, copy, is_silent=False)
+                return content
+        self._notice(key, copy, is_silent=True)
+        return PutOff(self._clock() + broken_words.AGAIN, Reason.NO_WORDS)
+
+    def _notice(self, key: CopyKey, copy: Copy | None, *, is_silent: bool) -> None:
+        """Once per chunk: most messages of one break on the same words."""
+        if (key, is_silent) not in self._noticed:
+            self._noticed.add((key, is_silent))
+            broken_words.noticed(key, copy, is_silent=is_silent, now=self._clock())
 
 
-def _compose(item: Handed, key: rendering.CopyKey, copy: Copy | None) -> Content | ChannelError | Reason:
+def _try(item: Handed, key: CopyKey, copy: Copy | None, context: Mapping[str, Any]) -> Content | Exception:
     claim = item.claim
     try:
-        purpose = Purpose(claim.message.purpose)
-        context = words_context(item)
-        return composing.compose(key, copy, context, purpose=purpose, zone=claim.zone, one_way=claim.one_way)
-    except ChannelError as refusal:
-        return refusal
+        return composing.compose(
+            key,
+            copy,
+            context,
+            purpose=Purpose(claim.message.purpose),
+            zone=claim.zone,
+            one_way=claim.one_way,
+            files=item.context.files,
+        )
     except Exception as error:
-        failures.log(logger, error, "rendering message %d failed", claim.message.pk)
-        return Reason.RENDER_ERROR
+        return error
+
+
+def _not_rendered(item: Handed, error: Exception) -> Reason:
+    failures.log(logger, error, "rendering message %d failed", item.claim.message.pk)
+    return Reason.RENDER_ERROR
+
+
+class _Budget:
+    """What the texts of a chunk take from the shop's budget; other channels cost nothing."""
+
+    def __init__(self, handed: Sequence[Handed], contents: Sequence[Composed], clock: Clock) -> None:
+        self._clock = clock
+        self._texts = dict(_texts(handed, contents))
+        self.contents = list(contents)
+        self._unsent: dict[UUID, sms_budget.Text] = {}
+        if self._texts:
+            self._take(handed)
+
+    def _take(self, handed: Sequence[Handed]) -> None:
+        now = self._clock()
+        self._taken = sms_budget.take(list(self._texts.values()), now=now)
+        for (attempt, text), may_go in zip(self._texts.items(), self._taken.may_go, strict=True):
+            if may_go:
+                self._unsent[attempt] = text
+        # by then no tick goes by what it read before the budget was used up
+        stopped = PutOff(now + JUDGED_ANEW, Reason.OVER_BUDGET)
+        for number, item in enumerate(handed):
+            if item.attempt in self._texts and item.attempt not in self._unsent:
+                self.contents[number] = stopped
+
+    def went_out(self, item: Handed) -> None:
+        """The provider took it, or may have."""
+        self._unsent.pop(item.attempt, None)
+
+    def settle(self) -> None:
+        """Give back what was taken for texts that did not go out."""
+        if self._unsent:
+            sms_budget.give_back(list(self._unsent.values()), self._taken, now=self._clock())
+
+
+def _texts(handed: Sequence[Handed], contents: Sequence[Composed]) -> Iterator[tuple[UUID, sms_budget.Text]]:
+    for item, content in zip(handed, contents, strict=True):
+        claim = item.claim
+        if claim.channel == SMS and isinstance(content, Content):
+            segments = channel(SMS).units(content)
+            country = phones.country_of(claim.address)
+            yield item.attempt, sms_budget.Text(segments, Purpose(claim.message.purpose), country)
 
 
 def words_context(item: Handed) -> dict[str, Any]:
@@ -129,9 +222,9 @@ def _outbound(item: Handed, content: Content, now: datetime) -> Outbound:
     )
 
 
-def _copy_key(item: Handed) -> rendering.CopyKey:
+def _copy_key(item: Handed) -> CopyKey:
     claim = item.claim
-    return rendering.CopyKey(
+    return CopyKey(
         flow_id=claim.planned.flow_id,
         flow_key=claim.planned.plan.key,
         step_key=claim.step.key,

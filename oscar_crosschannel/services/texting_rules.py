@@ -7,12 +7,12 @@ from datetime import date, datetime, time
 
 from django.db import transaction
 
+from ..core.facts import SMS
 from ..core.lawbook import MARKETING, PlaceRule
-from ..core.lifecycle import State
 from ..core.rulings import Reason
 from ..core.timing import DayHours
-from ..models import Message, TextingRule
-from . import law, limits, recall
+from ..models import TextingRule
+from . import law, limits, waking
 
 #: What waits for hours, or for room under a cap, is judged anew when they change.
 _WAITING = (Reason.OUTSIDE_HOURS, Reason.CAPPED, Reason.SLOT_RESERVED)
@@ -39,7 +39,7 @@ def keep(row: TextingRule, *, now: datetime) -> None:
     """
     in_force(row)
     row.save()
-    judge_anew(now=now)
+    judge_anew(now=now, channel=SMS)
 
 
 @transaction.atomic
@@ -49,13 +49,12 @@ def review(row: TextingRule, *, on: date) -> None:
     row.save(update_fields=["reviewed_on"])
 
 
-def judge_anew(*, now: datetime) -> None:
-    """Let what waits for hours or for room be judged by the limits as they are now.
+def judge_anew(*, now: datetime, channel: str = "") -> None:
+    """Let what waits for hours or for room, on one channel or on any, be judged by the limits as they are now.
 
     What a provider has put off keeps its time.
     """
-    waiting = Message.objects.filter(state=State.PLANNED, calls=0, reason__in=_WAITING)
-    recall.replan(waiting, due_at=now)
+    waking.wake(waking.Waiting(reasons=_WAITING, channel=channel, untried=True), now=now)
 
 
 def shipped() -> frozenset[str]:

@@ -63,7 +63,7 @@ def flows_of(key: str) -> list[PlannedFlow]:
 
 def promotions(topic: Topic, purpose: Purpose) -> Iterator[tuple[PlannedFlow, copies.Promotion]]:
     """What speaks against giving a topic this purpose: where its flows promote (rule 39)."""
-    if purpose in promotion.MAY_NOT_PROMOTE:
+    if promotion.is_barred(purpose, topic.key):
         for flow in flows_of(topic.key):
             for found in copies.promotions(flow):
                 yield flow, found
@@ -88,7 +88,7 @@ class References:
     """What would hang in the air without a topic."""
 
     is_shipped: bool  #: every migration would make it again
-    flows: tuple[str, ...]  #: their keys
+    flows: tuple[PlannedFlow, ...]
     consents: bool
     words: bool  #: of consent, shown once or to be shown, that name it
     limits: tuple[str, ...]  #: names of frequency limits for it
@@ -104,7 +104,7 @@ def references(topic: Topic) -> References:
     to_show = ConsentTemplate.objects.values_list("topics", flat=True)
     return References(
         is_shipped=key in topics.SHIPPED,
-        flows=tuple(flow.plan.key for flow in flows_of(key)),
+        flows=tuple(flows_of(key)),
         consents=Consent.objects.filter(topic=key).exists(),
         words=any(key in named for rows in (shown, to_show) for named in rows.iterator()),
         limits=tuple(str(cap) for cap in FrequencyCap.objects.filter(topic=key)),

@@ -15,6 +15,9 @@ from ..models import Topic
 
 _T = TypeVar("_T")
 
+#: The topic of the question by text whether a number was meant.
+QUESTIONS = "questions"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
@@ -31,7 +34,7 @@ class Shipped:
     name: str
     description: str
     purpose: Purpose
-    #: whether shoppers choose it; `service` is only what pages of the shop ask for
+    #: whether shoppers choose it; the others are only what pages of the shop ask for
     offered: bool = True
 
 
@@ -47,20 +50,51 @@ SHIPPED: Mapping[str, Shipped] = {
         description=gettext_noop("A nudge when something was left in the basket."),
         purpose=Purpose.MARKETING,
     ),
+    "reviews": Shipped(
+        name=gettext_noop("Review requests"),
+        description=gettext_noop("A question how you like it, two weeks after you bought something."),
+        purpose=Purpose.MARKETING,
+    ),
     "events": Shipped(
         name=gettext_noop("Events"),
         description=gettext_noop("Reminders of events booked in the shop."),
         purpose=Purpose.REQUESTED,
+    ),
+    # what pages of the shop ask for: Oscar's form for a product that is sold out
+    "stock_alerts": Shipped(
+        name=gettext_noop("Back in stock"),
+        description=gettext_noop("Something you asked about can be bought again."),
+        purpose=Purpose.REQUESTED,
+        offered=False,
     ),
     "order_updates": Shipped(
         name=gettext_noop("Order updates"),
         description=gettext_noop("What happens with an order."),
         purpose=Purpose.TRANSACTIONAL,
     ),
+    "event_changes": Shipped(
+        name=gettext_noop("Changed events"),
+        description=gettext_noop("An event you booked takes place at another time, or not at all."),
+        purpose=Purpose.CRITICAL,
+        offered=False,
+    ),
+    "account_security": Shipped(
+        name=gettext_noop("Account security"),
+        description=gettext_noop("The email address or password of your account was changed."),
+        purpose=Purpose.CRITICAL,
+        offered=False,
+    ),
     "service": Shipped(
         name=gettext_noop("Service"),
         description=gettext_noop("Confirmations of what was asked for on these pages."),
         purpose=Purpose.TRANSACTIONAL,
+        offered=False,
+    ),
+    # apart from `service`, because quiet hours and legal caps bind it: whoever asked may have mistyped
+    QUESTIONS: Shipped(
+        name=gettext_noop("Questions by text"),
+        description=gettext_noop("Whether a number that was given in the shop may be texted."),
+        purpose=Purpose.REQUESTED,
         offered=False,
     ),
 }

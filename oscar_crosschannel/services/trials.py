@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _, ngettext
 
 from ..channels.loading import channel
 from ..core import phones
-from ..core.facts import EMAIL, SMS
+from ..core.facts import EMAIL, SMS, Purpose
 from ..core.outbound import ChannelError, Content, NotSent, Outbound, Receipt, Recipient, UnknownOutcome
 from ..core.sms import segments
-from . import composing, contacts, copies, links, pacing, resting, suppressions
+from . import composing, contacts, copies, links, pacing, resting, sms_budget, suppressions
 from .plans import PlannedFlow
 from .rendering import CopyKey
 
@@ -61,11 +61,17 @@ def send(
         unsubscribe_url=links.unsubscribe_url(0, key=copies.NOBODYS_KEY) if stoppable else "",
     )
     try:
-        return channel(key.channel).send(outbound)
+        receipt = channel(key.channel).send(outbound)
     except ChannelError as error:
         return error
     except Exception as error:  # a backend that breaks its contract
         return UnknownOutcome(type(error).__name__)
+    if key.channel == SMS:  # it costs what every text costs, and no budget stops it
+        paid = sms_budget.Text(
+            segments(content.text).count, Purpose.TRANSACTIONAL, phones.country_of(address)
+        )
+        sms_budget.take([paid], now=now)
+    return receipt
 
 
 def _take_turn(channel_key: str, content: Content, now: datetime) -> None:

@@ -1,22 +1,27 @@
 """Changing a flow: the merchant's rows, its version, and the messages that are planned already.
 
 People inside follow the current version, so what waits for a step that changed is planned anew from
-its run's anchor. Everything happens in the transaction in which the flow was locked.
+its run's anchor. Everything happens in the transaction in which the flow was locked; what it will mean
+for people inside can be asked before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import DateTimeField, ExpressionWrapper, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, DateTimeField, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery, Value
 
+from ..core.facts import Purpose
 from ..core.lifecycle import RECALLABLE
-from ..core.plan import Blueprint, Plan, Step, StepTuning, Tuning
-from ..models import Enrolment, Flow, FlowStep, Message
-from . import recall
-from .plans import tuning_of
+from ..core.plan import Plan, Step, StepTuning, Tuning
+from ..models import Copy, Enrolment, Flow, FlowStep, Message, Topic
+from ..models.messages import Lane
+from . import flow_versions, recall
+from .flow_versions import Outline, Parts, Place
+from .plans import origin, tuning_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,23 @@ class Retuned:
     replanned: int  #: messages that follow the change
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a change means for the people inside, in planned messages; of each run there is one."""
+
+    waiting: int  #: of all steps, changed or not
+    due_now: int = 0  #: of those, what the change makes due
+    late: int = 0  #: for which it will be too late: not sent
+    losing: int = 0  #: whose step is gone; the next one is planned in its place
+    following: int = 0  #: whose step changed, and which still wait
+    missing: Mapping[str, int] = field(default_factory=dict)  #: by new step: who is past it, and misses it
+
+    @property
+    def touched(self) -> int:
+        """Messages that are not what they were."""
+        return self.due_now + self.late + self.losing + self.following
+
+
 def lock(flow_id: int) -> Flow:
     """The flow's row, which nobody else changes until the caller's transaction ends.
 
@@ -36,28 +58,98 @@ def lock(flow_id: int) -> Flow:
     return Flow.objects.select_for_update(of=("self",), no_key=True).get(pk=flow_id)
 
 
-def retune(flow: Flow, blueprint: Blueprint, tuning: Tuning, *, now: datetime) -> Retuned:
+def retune(
+    flow: Flow,
+    declared: Plan,
+    tuning: Tuning,
+    *,
+    now: datetime,
+    outline: Outline | None = None,
+    words: Mapping[Place, Parts] | None = None,
+    author: int | None = None,
+) -> Retuned:
     """Write down what the merchant wants of a locked flow, and let planned messages follow.
 
-    `tuning` is all they want: what it does not name goes back to the blueprint. Rows of steps that
-    the blueprint no longer has stay as they are.
+    `tuning` is all they want: what it does not name goes back to what is declared. Rows of steps that
+    neither names, left by an earlier version of the blueprint, stay as they are. `outline`, of a flow of
+    their own, and `words` stay as they are if not given. `author` is the id of a user.
     """
-    declared = blueprint.plan()
+    flow_versions.begin(flow, now=now)
     before = declared.tuned(tuning_of(flow))
+    declared = _outlined(flow, declared, outline)
     known = {step.key: step for step in flow.steps.all()}
-    for step in declared.steps:
-        _write(flow, step.key, known.get(step.key), tuning.steps.get(step.key, StepTuning()), now)
-    flow.enabled, flow.holdout = tuning.enabled, tuning.holdout
-    flow.version += 1
-    flow.save(update_fields=["enabled", "holdout", "version"])
+    for key in [
+        *(step.key for step in declared.steps),
+        *(key for key in tuning.steps if not declared.step(key)),
+    ]:
+        _write(flow, key, known.get(key), tuning.steps.get(key, StepTuning()), now)
+    if words is not None:
+        Copy.objects.filter(flow=flow).delete()
+        Copy.objects.bulk_create(flow_versions.rows_of(flow.pk, words))
+    flow.enabled, flow.shadow, flow.holdout = tuning.enabled, tuning.shadow, tuning.holdout
+    flow.save()
+    flow_versions.raise_version(flow, author=author, now=now)
     after = declared.tuned(tuning_of(Flow.objects.prefetch_related("steps").get(pk=flow.pk)))
+    if (before.topic, before.priority) != (after.topic, after.priority):
+        _speak_of(flow, after, now)
     return Retuned(before, after, sum(_follow(flow, before, after, now)))
 
 
-def raise_version(flow: Flow) -> None:
-    """A locked flow says something else from now on."""
-    flow.version += 1
-    flow.save(update_fields=["version"])
+def restored(declared: Plan, tuning: Tuning) -> Plan:
+    """The plan if no step were switched off: words may be written for those, too."""
+    steps = {key: replace(each, removed=False) for key, each in tuning.steps.items()}
+    return declared.tuned(replace(tuning, steps=steps))
+
+
+def foresee(flow_id: int, before: Plan, after: Plan, *, now: datetime) -> Effect:
+    """What a change would mean for the people inside. Two statements, whatever the number of people."""
+    changed = dict(_changed(before, after))
+    found = {"count": Count("pk"), **_counts(changed, after, now)}
+    total: dict[str, Counter[str]] = {name: Counter() for name in ("count", "due_now", "late")}
+    for state in RECALLABLE:
+        by_step = _waiting(flow_id, state).order_by().values_list("step_key").annotate(**found)
+        for key, *numbers in by_step:
+            for name, number in zip(found, numbers, strict=True):
+                total[name][key] += number
+    count, due_now, late = total["count"], total["due_now"].total(), total["late"].total()
+    return Effect(
+        waiting=count.total(),
+        due_now=due_now,
+        late=late,
+        losing=sum(count[key] for key, step in changed.items() if step is None),
+        following=sum(count[key] for key, step in changed.items() if step is not None) - due_now - late,
+        missing=dict(_missing(before, after, count)),
+    )
+
+
+def _counts(changed: Mapping[str, Step | None], after: Plan, now: datetime) -> dict[str, Count]:
+    """Which of the messages that follow fall due at once, and for which it is too late."""
+    due_now, late = Q(), Q()
+    for key, step in changed.items():
+        if step is not None:
+            over = Q(enrolment__anchor_at__lte=now - after.lifetime(step))
+            begun = Q(enrolment__anchor_at__lte=now - step.delay)
+            due_now |= Q(step_key=key, due_at__gt=now) & begun & ~over
+            late |= Q(step_key=key, expires_at__gt=now) & over
+    return {"due_now": Count("pk", filter=due_now), "late": Count("pk", filter=late)} if due_now else {}
+
+
+def _missing(before: Plan, after: Plan, count: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """Who waits for a later step already does not get a new one."""
+    for step in after.steps:
+        if before.step(step.key) is None:
+            later = after.order[after.order.index(step.key) + 1 :]
+            if past := sum(count[key] for key in later):
+                yield step.key, past
+
+
+def _outlined(flow: Flow, declared: Plan, outline: Outline | None) -> Plan:
+    """What a flow of the merchant's own is before their changes to steps, once its row says this."""
+    if outline is None or not flow.trigger:
+        return declared
+    outline.write(flow)
+    found = origin(flow)
+    return found[0] if found is not None else declared
 
 
 def _write(flow: Flow, key: str, row: FlowStep | None, wanted: StepTuning, now: datetime) -> None:
@@ -70,9 +162,13 @@ def _write(flow: Flow, key: str, row: FlowStep | None, wanted: StepTuning, now: 
         flow=flow,
         key=key,
         defaults={
+            "title": wanted.title,
             "delay": wanted.delay,
+            "expires": wanted.expires,
             "channels": list(wanted.channels) if wanted.channels is not None else None,
             "patience": wanted.patience,
+            "voucher": wanted.voucher,
+            "voucher_valid": wanted.voucher_valid,
             "offer_id": wanted.offer_id,
             "unless": wanted.unless,
             "only_if": wanted.only_if,
@@ -84,30 +180,43 @@ def _write(flow: Flow, key: str, row: FlowStep | None, wanted: StepTuning, now: 
 def _follow(flow: Flow, before: Plan, after: Plan, now: datetime) -> Iterator[int]:
     """Plan anew what waits for a step that is not what it was; how many messages, bit by bit.
 
-    One UPDATE per step and state, each of which an index of open messages serves. A message that
-    was tried already keeps its own times: the provider asked for them.
+    One UPDATE per step and state, each of which an index of open messages serves.
     """
-    for step in before.steps:
-        now_is = after.step(step.key)
-        if (
-            now_is is not None
-            and _behaves_alike(step, now_is)
-            and before.lifetime(step) == after.lifetime(now_is)
-        ):
-            continue
+    for key, now_is in _changed(before, after):
         for state in RECALLABLE:
-            waiting = Message.objects.filter(
-                flow=flow, step_key=step.key, state=state, calls=0, enrolment__isnull=False
-            )
+            waiting = _waiting(flow.pk, state).filter(step_key=key)
             if now_is is None:  # judged now, it gives way to the next step
                 yield recall.replan(waiting, due_at=now, reason="")
             else:
                 yield _replan(waiting, after, now_is)
 
 
+def _waiting(flow_id: int, state: int) -> QuerySet[Message]:
+    """What is planned for people inside and follows changes.
+
+    A message that was tried already keeps its own times: the provider asked for them.
+    """
+    return Message.objects.filter(flow=flow_id, state=state, calls=0, enrolment__isnull=False)
+
+
+def _changed(before: Plan, after: Plan) -> Iterator[tuple[str, Step | None]]:
+    """The steps for which something is to be planned anew, and what they are now; None: gone."""
+    for step in before.steps:
+        now_is = after.step(step.key)
+        if (
+            now_is is None
+            or not _behaves_alike(step, now_is)
+            or before.lifetime(step) != after.lifetime(now_is)
+        ):
+            yield step.key, now_is
+
+
 def _behaves_alike(before: Step, after: Step) -> bool:
-    """The offer behind a code is looked up at the hand-over; nothing is to be planned anew for it."""
-    return replace(before, offer_id=None) == replace(after, offer_id=None)
+    """What is looked up at the hand-over only, nothing is to be planned anew for."""
+    return (
+        replace(before, offer_id=after.offer_id, voucher_valid=after.voucher_valid, title=after.title)
+        == after
+    )
 
 
 def _replan(waiting: QuerySet[Message], plan: Plan, step: Step) -> int:
@@ -118,3 +227,14 @@ def _replan(waiting: QuerySet[Message], plan: Plan, step: Step) -> int:
         expires_at=ExpressionWrapper(anchor + Value(plan.lifetime(step)), output_field=DateTimeField()),
         reason="",
     )
+
+
+def _speak_of(flow: Flow, after: Plan, now: datetime) -> None:
+    """What is planned is about another topic, or another size of importance: it is judged by that."""
+    purpose = Topic.objects.filter(key=after.topic).values_list("purpose", flat=True).first()
+    purpose = purpose or Purpose.MARKETING
+    lane = Lane.FLOW if purpose == Purpose.MARKETING else Lane.URGENT
+    for state in RECALLABLE:  # each has an index of its own
+        planned = Message.objects.filter(flow=flow, state=state)
+        recall.replan(planned.filter(calls=0).exclude(reason=""), due_at=now, reason="")
+        recall.replan(planned, topic=after.topic, purpose=purpose, lane=lane, priority=after.priority)

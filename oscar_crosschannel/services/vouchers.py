@@ -58,6 +58,20 @@ def withdraw(message_ids: Collection[int], *, now: datetime) -> None:
         grants.update(withdrawn_at=now)
 
 
+def of_runs(enrolment_ids: Collection[int]) -> dict[int, VoucherGrant]:
+    """The last code that each of these runs has given, if it is good for anything yet."""
+    grants = VoucherGrant.objects.filter(message__enrolment__in=enrolment_ids, withdrawn_at=None)
+    found = grants.select_related("message").order_by("granted_at", "pk")
+    return {grant.message.enrolment_id: grant for grant in found if grant.message.enrolment_id}
+
+
+def used(grants: Collection[VoucherGrant]) -> set[int]:
+    """The ids of the grants whose code was spent."""
+    by_voucher = {grant.voucher_id: grant.pk for grant in grants if grant.voucher_id is not None}
+    spent = shop().used_vouchers(by_voucher) if by_voucher else set()
+    return {by_voucher[voucher_id] for voucher_id in spent}
+
+
 def _spend(wanted: int, now: datetime) -> int:
     """Take up to `wanted` codes from today's budget, by one conditional UPDATE each."""
     if not wanted:
@@ -84,5 +98,5 @@ def _request(message: Message, step: Step, now: datetime) -> VoucherRequest:
         code=tokens.code(settings.VOUCHER_PREFIX, message.pk, key=settings.link_keys()[0]),
         offer_id=step.offer_id,
         valid_from=now,
-        valid_until=now + settings.VOUCHER_VALID_FOR,
+        valid_until=now + (step.voucher_valid or settings.VOUCHER_VALID_FOR),
     )

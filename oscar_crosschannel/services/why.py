@@ -9,10 +9,9 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from ..conf import flows
 from ..core.facts import EMAIL, Purpose
 from ..models import ConsentEvent, ContactPoint, Message
-from . import contacts, failures, topics
+from . import contacts, failures, plans, topics
 from .handover import run_of
 from .topics import Words
 
@@ -78,16 +77,17 @@ def _said(message: Message) -> tuple[ConsentEvent | None, ConsentEvent | None]:
 
 
 def _occasion(message: Message) -> str:
-    blueprint = flows.get(message.flow.key)
-    if blueprint is None:
+    found = plans.origin(message.flow)
+    if found is None:
         return ""
+    _declared, about = found
     email = message.point.address if message.point is not None and message.channel == EMAIL else ""
     message.contact = contacts.followed(message.contact)
     try:
         with transaction.atomic():
-            said = blueprint.occasion(run_of(message, channel=channel_of(message), email=email))
+            said = about.occasion(run_of(message, channel=channel_of(message), email=email))
             transaction.set_rollback(True)  # whatever the shop's code wrote while it was asked
     except Exception as error:
-        failures.log(logger, error, "occasion of flow %s failed for message %d", blueprint.key, message.pk)
+        failures.log(logger, error, "occasion of flow %s failed for message %d", message.flow.key, message.pk)
         return ""
     return said

@@ -139,7 +139,7 @@ def decided_by(user_id: int) -> QuerySet[ConsentEvent]:
 
     An unconfirmed request decides nothing: anybody can type an address, and it may run out.
     """
-    undecided = [ConsentEvent.Action.REQUEST, ConsentEvent.Action.EXPIRE]
+    undecided = [ConsentEvent.Action.REQUEST, ConsentEvent.Action.EXPIRE, ConsentEvent.Action.UNASKED]
     answers: QuerySet[ConsentEvent] = ConsentEvent.objects.exclude(action__in=undecided).order_by()
     return answers.filter(contact__user_id=user_id) | answers.filter(contact__merged_into__user_id=user_id)
 
@@ -189,6 +189,12 @@ def missing_phrases(kind: str, country: str, language: str, words: str) -> list[
     recurring_automated and no_condition. What must be said in so many words is asked of English only.
     """
     return [code for code in _expected(kind, country, language) if not _says(words, code)]
+
+
+def says_any_hour(words: str, language: str) -> bool:
+    """Whether these words say that messages may come at night (rule 39). Where we know no way to say it: no."""
+    known = _ANY_HOUR.get(language.partition("-")[0], ())
+    return any(phrase in words.casefold() for phrase in known)
 
 
 def channel_of(kind: str) -> str:
@@ -261,6 +267,7 @@ def _stored(
             "language": language,
             "words": words,
             "topics": list(topics),
+            "any_hour": says_any_hour(words, language),
             "created_at": now,
             **origin,
         },
@@ -342,6 +349,12 @@ _PHRASES: Mapping[str, Sequence[str]] = {
     "recurring_automated": ("recurring automated",),
     "rates": ("message and data rates may apply",),
     "no_condition": ("consent is not a condition of purchase", "consent is not a condition of any purchase"),
+}
+#: By language, how words may say that messages come at night too.
+_ANY_HOUR: Mapping[str, Sequence[str]] = {
+    "en": ("at any hour", "at any time of day or night", "day and night"),
+    "de": ("zu jeder tages- und nachtzeit", "zu jeder uhrzeit", "rund um die uhr"),
+    "fr": ("à toute heure", "jour et nuit"),
 }
 _SHOUTED: Mapping[str, str] = {"stop": "STOP", "help": "HELP"}
 _SETTINGS: Mapping[str, str] = {

@@ -6,14 +6,18 @@ from typing import Any
 
 from django import template
 from django.core.checks import run_checks
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ..conf import settings
-from ..models import ChannelRest, Guard, UnreadReply
+from ..core.outbound import Content
+from ..core.plan import Step
+from ..models import BrokenWords, ChannelRest, Guard, OrdinaryReply, UnreadReply
 from ..models.contacts import ChannelKey
-from ..services import limits
+from ..services import fitting, limits, sms_budget
+from ..services.plans import PlannedFlow
 from ..services.previews import Preview, in_new_windows
 
 register = template.Library()
@@ -47,10 +51,52 @@ def crosschannel_guards() -> dict[str, Any]:
     }
 
 
+@register.inclusion_tag("oscar_crosschannel/admin/stopped.html")
+def crosschannel_stopped() -> dict[str, Any]:
+    """What keeps messages from going out as they should: a budget that is used up, words that are broken."""
+    names = dict(ChannelKey.choices)
+    return {
+        "budgets": [
+            stands
+            for stands in sms_budget.standings(timezone.now())
+            if stands.percent >= sms_budget.ALERTS[0]
+        ],
+        "broken": [
+            (
+                row,
+                reverse("admin:oscar_crosschannel_flow_words_list", args=[row.flow_id]),
+                names.get(row.channel, row.channel),
+            )
+            for row in BrokenWords.objects.select_related("flow").order_by("since", "pk")
+        ],
+    }
+
+
 @register.inclusion_tag("oscar_crosschannel/admin/unread.html")
 def crosschannel_unread_replies() -> dict[str, Any]:
     """That somebody waits for their reply to be read."""
-    return {"waits": UnreadReply.objects.exists()}
+    return {
+        "waits": UnreadReply.objects.exists(),
+        "answers": OrdinaryReply.objects.filter(unread=True).exists(),
+    }
+
+
+@register.inclusion_tag("oscar_crosschannel/admin/channel_fit.html")
+def channel_fit(
+    planned: PlannedFlow, step: Step, content: Content | None = None, channel: str = ""
+) -> dict[str, Any]:
+    """Hints which channel suits a step; with `content` its words count, and `channel` is the one it is for."""
+    names = dict(ChannelKey.choices)
+    return {
+        "hints": [
+            (
+                hint.why.value,
+                ", ".join(str(names.get(key, key)) for key in hint.channels),
+                not channel or channel in hint.channels,
+            )
+            for hint in fitting.of_step(planned, step, content)
+        ]
+    }
 
 
 @register.simple_tag

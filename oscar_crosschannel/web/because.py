@@ -8,15 +8,21 @@ from datetime import datetime
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.timezone import localtime
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import get_language, gettext, gettext_lazy as _, pgettext_lazy
 
+from ..core.consent import Unasked
 from ..core.facts import SMS
 from ..models import ConsentEvent, Suppression
+from ..services import keyword_sign_up
 from ..services.preferences import Choice, Reach, Standing
 
 Words = str | Promise
 
-CHANNELS: Mapping[str, Words] = {"email": _("Email"), "sms": _("Texts")}
+#: With a context: bare, "Email" is the label of a field in Django's own catalogues.
+CHANNELS: Mapping[str, Words] = {
+    "email": pgettext_lazy("a channel", "Email"),
+    "sms": pgettext_lazy("a channel", "Texts"),
+}
 #: What the words are about, by the kind of box that they stand beside.
 KINDS: Mapping[str, Words] = {
     "email": _("When you switch on emails"),
@@ -34,6 +40,7 @@ _AGREED: Mapping[str, Words] = {
     "sign_up": _("You signed up with a form in the shop."),
     "account": _("You switched it on in your account."),
     "page": _("You switched it on on this page."),
+    "invitation": _("You followed an invitation in one of our emails."),
     "keyword": _("You texted us the word that signs up."),
     "staff": _("The shop’s staff noted that you agreed."),
     "import": _("The shop took your consent over from an earlier system."),
@@ -107,6 +114,28 @@ def blocked(reach: Reach) -> str:
         )
     why = _BLOCKED.get(Suppression.Cause(block.cause), _("The shop stopped it on %(day)s."))
     return str(why) % {"day": day(block.since)}
+
+
+def not_asked(why: Unasked) -> str:
+    """Why nobody could be asked to confirm what was switched on, and what else to do."""
+    match why:
+        case Unasked.MANY_NUMBERS:
+            return gettext("That were many numbers for one day. Please try again tomorrow.")
+        case Unasked.NO_MAILBOX:
+            problem = gettext("To confirm another number we would have to email you, and know no address.")
+        case Unasked.MAILBOX_BLOCKED:
+            return gettext(
+                "This takes a confirmation by email, and our emails do not reach you. Please give the shop "
+                "another email address first."
+            )
+        case _:
+            # whoever else may have had the number asked is nobody's business
+            problem = gettext("We cannot ask this number for its YES now. Please try again in a week.")
+    word = keyword_sign_up.word(get_language() or "")
+    if not word:
+        return problem
+    way = gettext("You can also text %(word)s from it to the number that our texts come from.")
+    return f"{problem} {way % {'word': word}}"
 
 
 _BLOCKED: Mapping[Suppression.Cause, Words] = {

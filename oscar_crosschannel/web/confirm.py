@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import get_language, override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.csrf import csrf_exempt
@@ -12,9 +13,11 @@ from django.views.decorators.http import require_http_methods
 
 from ..conf import settings
 from ..core import phones, tokens
+from ..core.consent import Unasked
 from ..core.facts import SMS
 from ..models import ConsentEvent
 from ..services import consents
+from . import because
 from .pages import page, unknown_link
 
 
@@ -45,12 +48,19 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _answer(name: str, asked: ConsentEvent) -> HttpResponse:
+    language = asked.contact.language if asked.contact else ""
+    came_of_it = ConsentEvent.objects.filter(request=asked).order_by("pk")
+    last = came_of_it.exclude(action=ConsentEvent.Action.EXPIRE).last()
+    with override(language or get_language()):
+        is_unasked = last is not None and last.action == ConsentEvent.Action.UNASKED
+        trouble = because.not_asked(Unasked(last.mechanism)) if last is not None and is_unasked else ""
     return page(
         name,
-        language=asked.contact.language if asked.contact else "",
+        language=language,
         status=410 if name == "confirm/over" else 200,
         number=phones.mask(asked.address) if asked.channel == SMS else "",
         words=asked.text.words if asked.text else "",
         # the number itself is asked next
-        texted=ConsentEvent.objects.filter(request=asked, action=ConsentEvent.Action.REQUEST).exists(),
+        texted=last is not None and last.action == ConsentEvent.Action.REQUEST,
+        trouble=trouble,
     )

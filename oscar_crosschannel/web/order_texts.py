@@ -27,13 +27,15 @@ def order_texts(request: HttpRequest, token: str) -> HttpResponse:
     order = service.find(found[0]) if found else None
     if order is None:
         return unknown_link()
+    trouble = None
     if request.method == "POST":
-        number = service.take(request, order, now=timezone.now())
-        if number is not None:
-            return page("order_texts/done", number=number, order_number=order.number, back=back_to(request))
+        taken = service.take(request, order, now=timezone.now())
+        if not isinstance(taken, service.Trouble):
+            return page("order_texts/done", number=taken, order_number=order.number, back=back_to(request))
+        trouble = taken
     return page(
         "order_texts/ask",
-        offer=service.shown_again(request, order),
+        offer=service.shown_again(request, order, trouble),
         csrf_token=get_token(request),
         back=back_to(request),
     )

@@ -18,12 +18,13 @@ from django.utils.timezone import get_default_timezone
 from django.utils.translation import get_language_info, gettext, gettext_lazy as _
 
 from ..core import phones
-from ..core.facts import SMS
+from ..core.consent import Unasked
+from ..core.facts import EMAIL, SMS
 from ..core.lapse import age_on, months_after
 from ..models import Contact, Suppression
-from ..services import contacts, copies, preferences
+from ..services import contacts, copies
 from ..services.preferences import Choice, Preferences, Standing, Visitor, Wishes
-from .because import CHANNELS, day
+from .because import CHANNELS, day, not_asked
 
 #: A pause until a day of one's own may last so long. For more there is "stop".
 LONGEST_PAUSE = timedelta(days=366)
@@ -126,6 +127,12 @@ class PreferencesForm(forms.Form):
             details=self._details(),
         )
 
+    def refuse(self, why: Unasked) -> None:
+        """Say that nothing was saved, beside what would have had to be confirmed; the form was valid."""
+        ticked = [name for name, choice in self._touched() if choice.channel == EMAIL]
+        is_about_email = why is Unasked.MAILBOX_BLOCKED and ticked and not self.cleaned_data["phone"]
+        self.add_error(ticked[0] if is_about_email else "phone", not_asked(why))
+
     def clean_phone(self) -> str:
         """The number as it is stored; empty for the one that is in use."""
         typed = self.cleaned_data["phone"].strip()
@@ -140,8 +147,6 @@ class PreferencesForm(forms.Form):
             )
         if texts.point is not None and texts.point.current and number == texts.address:
             return ""
-        if not preferences.may_ask(self._visitor, number, now=self._now):
-            raise forms.ValidationError(_("That were many numbers for one day. Please try again tomorrow."))
         return number
 
     def clean_pause_until(self) -> date | None:

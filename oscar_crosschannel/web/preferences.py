@@ -112,6 +112,8 @@ def _serve(request: HttpRequest, visitor: Visitor) -> HttpResponse | dict[str, A
             center.save(visitor, form.wishes(_circumstances(request, visitor)), now=now)
         except center.WordsChanged:
             trouble = _AGAIN
+        except center.NotAsked as refusal:
+            form.refuse(refusal.why)
         else:
             return _back(request, "saved")
     return _shown(request, visitor, found, form, trouble)

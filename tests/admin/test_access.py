@@ -12,6 +12,7 @@ from django.core import serializers
 from django.db import models
 from django.test import Client
 from django.urls import reverse
+from oscar.test import factories
 
 from oscar_crosschannel.admin.editing import EditingAdmin
 from oscar_crosschannel.models import (
@@ -20,10 +21,13 @@ from oscar_crosschannel.models import (
     ConsentTemplate,
     Contact,
     Erasure,
+    Flow,
     FrequencyCap,
     Guard,
     InboxEvent,
     Message,
+    ScheduledEvent,
+    SmsBudget,
     Suppression,
     TextingRule,
 )
@@ -35,7 +39,7 @@ MODELS = [model for model in admin.site._registry if model._meta.app_label == "o
 RECORDS = [
     model
     for model in MODELS
-    if not isinstance(admin.site._registry[model], EditingAdmin) and model is not ConsentImport
+    if not isinstance(admin.site._registry[model], EditingAdmin) and model not in {ConsentImport, Flow}
 ]
 
 
@@ -47,13 +51,25 @@ def _rows(_shop: None) -> None:
     ledger.sent_by_email(ledger.run(ann))
     Suppression.objects.create(channel="sms", digest="0" * 64, cause="manual", since=NOW)
     InboxEvent.objects.create(name="order.placed", key="order:1", occurred_at=NOW, not_before=NOW)
+    InboxEvent.objects.create(
+        name="sms.received", key="1", occurred_at=NOW, not_before=NOW, phone="+12125550123", unread=True
+    )
     Suppression.objects.create(channel="sms", digest="1" * 64, cause="review", since=NOW)
     ConsentImport.objects.create(file_name="list.csv", at=NOW, by="mina")
     Erasure.objects.create(contact_id=1, at=NOW, by="mina", cause="request")
     Guard.objects.create(channel="email", measure="complaints", level="paused", bad=3, sent=900, since=NOW)
     TextingRule.objects.create(place="FR", most=2, most_within=timedelta(days=1))
     FrequencyCap.objects.create(key="emails-a-week", most=2)
+    SmsBudget.objects.create(key="day", most=500)
     ConsentTemplate.objects.create(kind="email", language="en", words="{brand}", made_at=NOW, made_by="ed")
+    ScheduledEvent.objects.create(
+        product=factories.create_product(),
+        starts_at=NOW,
+        ends_at=NOW + timedelta(hours=1),
+        zone="Europe/London",
+        place="York",
+        changed_at=NOW,
+    )
 
 
 def pages(model: type[models.Model]) -> Iterable[str]:

@@ -164,6 +164,14 @@ def test_a_text_tells_its_segments_cost_and_the_character_to_blame(editor: Clien
     assert "“🫖” (U+1FAD6 teapot) makes every character of this text take more room" in told
 
 
+def test_a_hint_says_which_channel_suits_the_words(editor: Client, flow: Flow) -> None:
+    told = shown(editor.get(email(flow)))
+    assert "Which channel suits it Email It is long: as a text it costs several segments" in told
+    assert "Which channel suits it" not in shown(editor.get(sms(flow))), "a code for a day suits a text"
+    long = shown(posted(editor, sms(flow), "preview", text=GOOD + " and a word" * 28))
+    assert "Email It is long" in long
+
+
 def test_an_email_is_shown_in_a_frame_that_runs_and_opens_nothing(editor: Client, flow: Flow) -> None:
     frame = parsed(posted(editor, email(flow), "preview", html="<p>Hi {{ name }}</p>")).find("iframe")
     assert frame is not None
@@ -360,7 +368,7 @@ def test_the_log_speaks_of_the_message_that_was_changed(editor: Client, flow: Fl
     posted(other, sms(flow), "save", text=GOOD)
     flow_page = reverse("admin:oscar_crosschannel_flow_edit", args=[flow.pk])
     flow_form = filled(parsed(other.get(flow_page)))
-    other.post(flow_page, {**flow_form, "enabled": "off", "do": "save"})
+    other.post(flow_page, {**flow_form, "state": "off", "do": "save"})
 
     told = refused(editor.post(email(flow), {**mine, "text": "My text", "do": "save"}))
 
@@ -442,13 +450,13 @@ def test_a_test_is_written_down_before_the_provider_is_called_whatever_requests_
 
 def test_pages_cost_a_known_number_of_statements(editor: Client, flow: Flow) -> None:
     ann = ledger.person("Ann", email="ann@example.com")
-    # session, user, permissions, plans and warnings are nine; the words are one more
+    # session, user, permissions, plans and warnings are nine; the words and the steps are three more
     for language in ("en", "de"):
         Copy.objects.create(
             flow=flow, step_key="nudge", channel="email", language=language, subject=str(uuid4())
         )
     listing = reverse("admin:oscar_crosschannel_flow_words_list", args=[flow.pk])
-    for address, most in ((listing, 10), (f"{email(flow)}?who={ann.pk}", 15)):
+    for address, most in ((listing, 12), (f"{email(flow)}?who={ann.pk}", 15)):
         editor.get(address)
         with CaptureQueriesContext(connection) as queries:
             editor.get(address)

@@ -106,7 +106,7 @@ def test_everything_about_a_flow_is_changed_on_one_form(editor: Client, flow: Fl
         flow,
         data,
         **{
-            "enabled": "off",
+            "state": "off",
             "whistle-delay_number": "90",
             "whistle-delay_unit": "minutes",
             "whistle-channels": "sms+email",
@@ -165,7 +165,7 @@ def test_an_emptied_field_inherits_again(editor: Client, flow: Flow) -> None:
 
 
 def test_a_step_is_reset_as_a_whole_and_leaves_the_others_alone(editor: Client, flow: Flow) -> None:
-    changes = {"enabled": "on", "steam-delay_number": "30", "whistle-delay_number": "2"}
+    changes = {"state": "on", "steam-delay_number": "30", "whistle-delay_number": "2"}
     saved(editor, flow, opened(editor, flow), **changes)
 
     editor.post(url(flow), {**opened(editor, flow), "whistle-delay_number": "9", "reset": "steam"})
@@ -188,16 +188,16 @@ def test_planned_messages_follow_and_the_merchant_is_told(editor: Client, flow: 
     run = ledger.run(ledger.person("Ann"), began=NOW)
     message = ledger.message(run, "whistle", State.PLANNED, due_at=NOW + HOUR)
 
-    answer = editor.post(
-        url(flow), {**opened(editor, flow), "whistle-delay_number": "3", "do": "save"}, follow=True
-    )
+    asked = saved(editor, flow, opened(editor, flow), **{"whistle-delay_number": "3"})
+    assert Message.objects.get(pk=message.pk).due_at == NOW + HOUR
+    answer = editor.post(url(flow), {**filled(parsed(asked)), "do": "confirm"}, follow=True)
 
     assert "1 planned message follows the change." in answer.content.decode()
     assert Message.objects.get(pk=message.pk).due_at == NOW + 3 * HOUR
 
 
 def test_the_flow_page_tells_who_changed_what(editor: Client, merchant: Client, flow: Flow) -> None:
-    saved(editor, flow, opened(editor, flow), **{"steam-delay_number": "30", "enabled": "off"})
+    saved(editor, flow, opened(editor, flow), **{"steam-delay_number": "30", "state": "off"})
 
     told = words(merchant.get(url(flow, "change")))
     assert "Latest changes" in told
@@ -220,8 +220,10 @@ def test_saving_what_was_there_changes_nothing(editor: Client, flow: Flow) -> No
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"steam-delay_number": "1"}, "This step must come after “Whistle” (1 hour after)."),
-        ({"whistle-delay_number": "24"}, "This step must come after “Whistle” (1 day after)."),
+        ({"steam-delay_number": "1"}, "This step falls due together with “Whistle” (1 hour after)."),
+        ({"whistle-delay_number": "24"}, "This step falls due together with “Whistle” (1 day after)."),
+        ({"steam-worth_number": "0"}, "It would never be sent."),
+        ({"steam-voucher_valid_number": "0"}, "The code would be good for nothing."),
         ({"steam-delay_number": "48"}, "This step must come before its time is over (2 days after)."),
         (
             {"whistle-patience_number": "23"},
@@ -255,13 +257,13 @@ def test_wrong_input_gets_a_sentence_and_changes_nothing(
 
 
 def test_a_step_is_not_reset_to_where_it_collides_with_another(editor: Client, flow: Flow) -> None:
-    """Whistle after 30 hours and steam after 40: as declared, after 24, steam would take whistle's place."""
-    saved(editor, flow, opened(editor, flow), **{"whistle-delay_number": "30", "steam-delay_number": "40"})
+    """Whistle takes the time at which steam was declared."""
+    saved(editor, flow, opened(editor, flow), **{"whistle-delay_number": "24", "steam-delay_number": "40"})
 
     told = refused(editor.post(url(flow), {**opened(editor, flow), "reset": "steam"}))
 
-    assert "Nothing was reset. Steam: This step must come after “Whistle” (1 day 6 hours after)." in told
-    assert (step(flow, "whistle").delay, step(flow, "steam").delay) == (30 * HOUR, 40 * HOUR)
+    assert "Nothing was reset. Steam: This step falls due together with “Whistle” (1 day after)." in told
+    assert (step(flow, "whistle").delay, step(flow, "steam").delay) == (24 * HOUR, 40 * HOUR)
     assert Flow.objects.get(pk=flow.pk).version == 2
 
 
@@ -303,7 +305,7 @@ def test_without_the_permission_there_is_no_button_and_no_way_in(merchant: Clien
     assert page.find("a", string="Words")
 
     assert merchant.get(url(flow)).status_code == 403
-    assert merchant.post(url(flow), {"enabled": "off", "do": "save"}).status_code == 403
+    assert merchant.post(url(flow), {"state": "off", "do": "save"}).status_code == 403
     assert merchant.post(url(flow), {"reset": "steam"}).status_code == 403
     assert Flow.objects.get(pk=flow.pk).enabled is None
 
@@ -321,12 +323,12 @@ def test_the_second_of_two_editors_is_told_and_nothing_is_lost(editor: Client, f
     mine, theirs = opened(editor, flow), opened(other, flow)
     saved(other, flow, theirs, **{"steam-delay_number": "30"})
 
-    answer = saved(editor, flow, mine, **{"whistle-delay_number": "2", "enabled": "off"})
+    answer = saved(editor, flow, mine, **{"whistle-delay_number": "2", "state": "off"})
 
     told = refused(answer)
     assert "Olga changed this while you were editing: Delay of Steam: 1 day after (as declared)" in told
     again = filled(parsed(answer))
-    assert (again["steam-delay_number"], again["whistle-delay_number"], again["enabled"]) == (
+    assert (again["steam-delay_number"], again["whistle-delay_number"], again["state"]) == (
         "30",
         "2",
         "off",

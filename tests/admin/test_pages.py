@@ -253,8 +253,8 @@ def test_what_the_merchant_changed_stands_beside_what_was_declared(merchant: Cli
     assert "Changed by a merchant switched off, 3 steps" in words
     assert "3 hours after changed declared: 1 hour after" in words
     assert "SMS changed declared: email, else SMS" in words
-    assert "Steam removed March 10, 2026, 8 a.m." in words
-    assert "Hiss removed" in words
+    assert "Steam off since March 10, 2026, 8 a.m." in words
+    assert "Hiss off since" in words
 
 
 def test_a_flow_counts_its_last_month_and_why_messages_were_not_sent(merchant: Client) -> None:

@@ -21,12 +21,13 @@ from django.utils import translation
 
 from oscar_crosschannel.admin import persons, privacy
 from oscar_crosschannel.core.consent_files import COLUMNS, FileProblem, RowProblem
-from oscar_crosschannel.models import ConsentEvent, ConsentImport, Contact, Erasure, Watermark
-from oscar_crosschannel.services import evidence, importing, intake
+from oscar_crosschannel.models import ConsentEvent, ConsentImport, Contact, Erasure, Suppression, Watermark
+from oscar_crosschannel.services import consents, evidence, importing, intake
 from oscar_crosschannel.services.import_judging import Taking
 from oscar_crosschannel.services.plans import load_plans
 from tests.admin import ledger
 from tests.admin.ledger import HOUR, NOW
+from tests.admin.test_flow_editing import parsed
 
 HEAD = "address;topics;agreed_at;source;how;words\n"
 GOOD = HEAD + "ann@example.com;weekly_deals;2026-01-05;Fair;paper;Yes, write to me.\n"
@@ -161,6 +162,35 @@ def test_a_person_is_erased_and_the_page_says_when(clerk: Client) -> None:
     assert f"#{ann.pk}" in history
 
 
+ADDRESS = "/admin/oscar_crosschannel/erasure/address/"
+
+
+@pytest.mark.rule(15)
+def test_an_address_without_a_contact_is_looked_up_then_erased(clerk: Client) -> None:
+    consents.revoke(
+        "sms", "+12125550123", topics=None, source="keyword", mechanism="keyword", verbatim="STOP, Ann",
+        now=NOW,
+    )  # fmt: skip
+    said = {"address": " +12125550123 ", "note": "A letter"}
+    links = parsed(clerk.get(reverse("admin:oscar_crosschannel_erasure_changelist"))).select("a[href]")
+    assert ADDRESS in {str(link["href"]) for link in links}
+    assert "Nothing is erased before you say yes." in words_of(clerk.get(ADDRESS))
+
+    asked = words_of(clerk.post(ADDRESS, said))
+    assert "+12125550123 belongs to nobody we know, and is forgotten." in asked
+    assert "1 agreement or stop stays as evidence" in asked
+    assert ConsentEvent.objects.filter(address="+12125550123").exists(), "looking erases nothing"
+    landed = words_of(clerk.post(ADDRESS, said | {"sure": "1"}, follow=True))
+
+    assert "The address is erased." in landed
+    assert not ConsentEvent.objects.filter(address="+12125550123").exists()
+    assert ConsentEvent.objects.get(source="erasure").actor == "mina"
+    entry = LogEntry.objects.get()
+    assert entry.change_message == "erased the address: A letter"
+    assert entry.get_edited_object() == Suppression.objects.get()
+    assert "12125550123" not in entry.object_repr
+
+
 @pytest.mark.rule(6)
 def test_the_ledger_says_since_when_it_is_unbroken(merchant: Client) -> None:
     changelist = reverse("admin:oscar_crosschannel_consentevent_changelist")
@@ -202,6 +232,32 @@ def test_who_may_not_import_sees_the_history_and_nothing_else(clerk: Client) -> 
     assert clerk.get(reverse("admin:oscar_crosschannel_consentimport_template")).status_code == 403
     row.refresh_from_db()
     assert row.confirmed_at is None
+
+
+@pytest.mark.rule(15)
+def test_an_address_that_is_somebodys_leads_to_them_and_one_of_nobody_to_nothing(clerk: Client) -> None:
+    ann = ledger.person("Ann", email="ann@example.com")
+    ledger.said(ann, "email", "grant", at=NOW - HOUR)
+    sure = {"note": "A letter", "sure": "1"}
+    answer = clerk.post(ADDRESS, {"address": "Ann@Example.com", **sure})
+    assert "Somebody uses this address; erase the person on their page: Ann, ann@example.com" in words_of(
+        answer
+    )
+    assert parsed(answer).select(f"a[href='/admin/oscar_crosschannel/contact/{ann.pk}/change/']")
+    for nobody in ("nobody@example.com", "+12125550199", "call me"):
+        assert "Nothing is kept about this address" in words_of(
+            clerk.post(ADDRESS, {"address": nobody, **sure})
+        )
+    assert "This field is required." in words_of(clerk.post(ADDRESS, {"address": "", "sure": "1"}))
+    assert ann.points.exists()
+    assert not LogEntry.objects.exists()
+
+
+def test_who_may_not_erase_finds_no_way_to(merchant: Client) -> None:
+    answer = merchant.get(reverse("admin:oscar_crosschannel_erasure_changelist"))
+    assert ADDRESS not in answer.content.decode()
+    assert merchant.get(ADDRESS).status_code == 403
+    assert merchant.post(ADDRESS, {"address": "x@y.example", "note": "", "sure": "1"}).status_code == 403
 
 
 def test_looking_takes_nothing(clerk: Client) -> None:

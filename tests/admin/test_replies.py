@@ -14,8 +14,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from oscar_crosschannel.admin.replies import MeantSomethingElse, MeantStop
-from oscar_crosschannel.models import Consent, ConsentEvent, Contact, InboxEvent, Suppression, UnreadReply
+from oscar_crosschannel.admin.replies import MeantSomethingElse, MeantStop, WasRead
+from oscar_crosschannel.models import (
+    Consent,
+    ConsentEvent,
+    Contact,
+    InboxEvent,
+    OrdinaryReply,
+    Suppression,
+    UnreadReply,
+)
 from oscar_crosschannel.services import replies
 from tests.admin import ledger
 from tests.admin.ledger import HOUR, NOW
@@ -125,7 +133,56 @@ def test_the_page_of_a_contact_says_what_waits(ann: Contact, clerk: Client) -> N
     assert "sounds like a stop; marketing waits until somebody has read it" in shown
 
 
+def index(client: Client) -> str:
+    return words_of(client.get(reverse("admin:app_list", args=["oscar_crosschannel"])))
+
+
+def answers(client: Client, query: str = "") -> str:
+    return words_of(client.get(reverse("admin:oscar_crosschannel_ordinaryreply_changelist") + query))
+
+
+def test_an_ordinary_answer_is_told_listed_and_read(ann: Contact, clerk: Client) -> None:
+    assert "Somebody has answered" not in index(clerk)
+    reply = say("Do you have it in <i>green</i>?")
+    assert "Somebody has answered a message of the shop." in index(clerk)
+    for part in ("Do you have it in <i>green</i>?", PHONE, "SMS", "March 10, 2026, 7 a.m.", "To be read"):
+        assert part in answers(clerk, "?unread=1")
+    one = reverse("admin:oscar_crosschannel_ordinaryreply_change", args=[reply.pk])
+    assert "Ann, ann@example.com" in words_of(clerk.get(one))
+    assert granted(), "it changes nothing"
+
+    assert "It leaves the list" in words_of(clerk.get(WasRead.url(reply.pk)))
+    assert OrdinaryReply.objects.get().unread, "looking reads nothing"
+    landed = words_of(clerk.post(WasRead.url(reply.pk), follow=True))
+
+    assert "It is among the answers that were read." in landed
+    assert "Somebody has answered" not in index(clerk)
+    assert "green" not in answers(clerk, "?unread=1")
+    assert "green" in answers(clerk, "?unread=0")
+    assert "Read it" in words_of(clerk.get(one))
+    assert "This was read" not in words_of(clerk.get(one))
+
+
+def test_an_answer_without_words_can_be_opened_too(clerk: Client) -> None:
+    say("")
+    assert "(no words)" in answers(clerk)
+
+
 # It refuses
+
+
+def test_only_who_may_read_puts_an_answer_away(merchant: Client) -> None:
+    reply = say("Do you have it in green?")
+    one = reverse("admin:oscar_crosschannel_ordinaryreply_change", args=[reply.pk])
+    assert "This was read" not in words_of(merchant.get(one))
+    assert merchant.post(WasRead.url(reply.pk)).status_code == 403
+    assert OrdinaryReply.objects.get().unread
+
+
+def test_a_doubtful_reply_is_no_ordinary_answer(clerk: Client) -> None:
+    reply = say(WORDS)
+    assert WORDS not in answers(clerk)
+    assert clerk.get(WasRead.url(reply.pk)).status_code == 404
 
 
 @pytest.mark.parametrize("act", [MeantStop, MeantSomethingElse])
@@ -151,6 +208,14 @@ def test_words_that_are_not_kept_any_more_leave_the_block_to_be_seen(ann: Contac
     say(WORDS)
     InboxEvent.objects.all().delete()
     assert "(their words are not kept any more)" in page(clerk)
+
+
+def test_two_who_read_it_at_once(clerk: Client) -> None:
+    reply = say("Do you have it in green?")
+    for _ in range(2):
+        clerk.post(WasRead.url(reply.pk))
+    assert LogEntry.objects.count() == 1
+    assert "Somebody has read it already." in words_of(clerk.get(WasRead.url(reply.pk)))
 
 
 def test_the_list_costs_the_same_for_few_and_for_many(ann: Contact, clerk: Client) -> None:

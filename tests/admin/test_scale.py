@@ -118,7 +118,10 @@ def pages() -> Iterator[str]:
     yield change("suppression", crowd.FIRST + 77)
     yield change("consentevent", someone)
     yield change("inboxevent", someone)
-    yield change("flow", Flow.objects.get(key="kettle_calls").pk)
+    kettle = Flow.objects.get(key="kettle_calls").pk
+    yield change("flow", kettle)
+    yield reverse("admin:oscar_crosschannel_flow_edit", args=[kettle])
+    yield reverse("admin:oscar_crosschannel_flow_versions", args=[kettle])
     yield reverse("admin:oscar_crosschannel_contact_suppress") + f"?id={crowd.FIRST + 2 * 777}"
     yield reverse("admin:oscar_crosschannel_contact_opt-out") + f"?id={someone}"
     yield reverse("admin:oscar_crosschannel_message_call-off") + f"?id={crowd.FIRST + 100}"

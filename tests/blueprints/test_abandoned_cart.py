@@ -63,6 +63,7 @@ def run(basket: Any, now: datetime, *, message_id: int = 1, **fields: Any) -> Ru
             "step": "nudge",
             "channel": "email",
             "contact_id": contact.pk,
+            "enrolment_id": None,
             "user_id": contact.user_id,
             "name": "Ada",
             "language": "en",

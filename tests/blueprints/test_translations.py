@@ -20,7 +20,11 @@ from oscar_crosschannel.services.topics import SHIPPED
 LOCALE = Path(oscar_crosschannel.__file__).parent / "locale"
 #: Code that speaks to shoppers; what the staff reads stays English.
 SPOKEN = ["oscar/*.py", "web/*.py", "services/replies.py", "services/confirmations.py", "services/topics.py"]
-MARKS = {"_": None, "gettext": None, "gettext_lazy": None, "gettext_noop": None, "ngettext": (1, 2)}
+MARKS = {
+    **dict.fromkeys(["_", "gettext", "gettext_lazy", "gettext_noop"]),
+    **dict.fromkeys(["pgettext", "pgettext_lazy"], ((1, "c"), 2)),
+    "ngettext": (1, 2),
+}
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 SHOUTED = re.compile(r"\b[A-Z]{2,}\b")
 
@@ -142,4 +146,6 @@ def test_the_compiled_file_is_that_of_the_readable_one(language: str) -> None:
             assert compiled.ngettext(singular, plural[0], 1) == message.string[0]
             assert compiled.ngettext(singular, plural[0], 2) == message.string[1]
         elif message.string:
-            assert compiled.gettext(singular) == message.string, "run `manage.py compilemessages`"
+            context = message.context
+            words = compiled.pgettext(context, singular) if context else compiled.gettext(singular)
+            assert words == message.string, "run `manage.py compilemessages`"

@@ -7,6 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.test import Client, override_settings
 from django.utils import timezone
 from oscar.core.loading import get_model
@@ -15,22 +17,28 @@ from oscar_crosschannel import api
 from oscar_crosschannel.core.consent_files import RowProblem
 from oscar_crosschannel.core.facts import EMAIL
 from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.plan import StepTuning, Tuning
 from oscar_crosschannel.models import (
     ConsentEvent,
     ConsentImport,
     ConsentText,
     Contact,
+    Copy,
     Enrolment,
     Erasure,
     Flow,
     Guard,
     InboxEvent,
     Message,
+    OrdinaryReply,
+    ScheduledEvent,
     Suppression,
     Topic,
     UnreadReply,
 )
-from oscar_crosschannel.services import contacts, importing, links
+from oscar_crosschannel.services import contacts, copies, importing, links, own_flows, tuning
+from oscar_crosschannel.services.flow_versions import Outline
+from oscar_crosschannel.services.plans import origin
 from sandbox import clock
 from sandbox.shop.outbox import engine, mails, phones
 from sandbox.shop.people import PASSWORD, STAFF
@@ -247,6 +255,7 @@ def _addresses() -> Places:
         "preferences_alice": links.preferences_path(bought.pk),
         "why": links.why_path(nudge.pk),
         "order_texts": links.order_texts_path(get_model("order", "Order").objects.earliest("pk").pk),
+        "join_texts": links.join_texts_path(nudge.pk),
         "why_text": links.why_path(_message(ADA, "code").pk),
         "why_question": links.why_path(_question(ASKED[0])),
         "unsubscribe": _path(links.unsubscribe_url(nudge.pk)),
@@ -258,6 +267,7 @@ def _addresses() -> Places:
         "confirm_plain": plain,
         "confirm_over": over,
         "flow": Flow.objects.get(key="abandoned_cart").pk,
+        "own_flow": _own_flow().pk,
         "ada": _contact(ADA).pk,
         "rosa": _contact(ROSA).pk,
         "sent": nudge.pk,
@@ -280,18 +290,52 @@ def _addresses() -> Places:
         "import": _file_that_waits().pk,
         "import_done": _file_that_was_taken().pk,
         "erasure": _erasure().pk,
+        "scheduled": _webinar().pk,
+        "join_closed": links.join_path(get_model("order", "Line").objects.latest("pk").pk),
         "unread": (doubt := _doubt()).pk,
         "unread_reply": doubt.reply_id,
+        "answer": _answer().pk,
         "event": InboxEvent.objects.earliest("pk").pk,
         "mail": _mail(ADA),
         "mail_question": _mail(ASKED[0]),
     }
 
 
+def _own_flow() -> Flow:
+    """A flow that a merchant made: a step of which the words were changed, in shadow mode."""
+    now, author = timezone.now(), get_user_model().objects.get(username=STAFF[0]).pk
+    outline = Outline(title="Thank you", topic="order_updates", stops=("order.voided",))
+    hello = StepTuning(title="A word of thanks", delay=timedelta(hours=2), channels=("email",))
+    with transaction.atomic():
+        made = own_flows.create(outline, "order.placed", author=author, now=now)
+        flow = tuning.lock(made.pk)
+        found = origin(flow)
+        assert found is not None
+        tuning.retune(flow, found[0], Tuning(enabled=False, steps={"thanks": hello}), now=now, author=author)
+        for text in (
+            "Thank you, {{ name }}.\nYour parcel is on its way.",
+            "Thank you, {{ name }}.\nIt is on its way.",
+        ):
+            draft = Copy(
+                flow=flow, step_key="thanks", channel="email", language="en", subject="Thanks", text=text
+            )
+            copies.keep(flow, draft, now=now, author=author)
+        shown = Tuning(enabled=True, shadow=True, steps={"thanks": hello})
+        tuning.retune(flow, found[0], shown, now=now, author=author)
+    return flow
+
+
 def _doubt() -> UnreadReply:
     """Somebody wrote what may mean stop."""
     _says("+61412345698", "Who is this? Please don’t text me again.")
     return UnreadReply.objects.get()
+
+
+def _answer() -> OrdinaryReply:
+    """Somebody asks something; and somebody unknown said stop."""
+    _says("+61412345698", "Do you have it in green?")
+    _says("+61412345697", "STOP")
+    return OrdinaryReply.objects.latest("pk")
 
 
 #: One row for each thing that can become of a row.
@@ -315,6 +359,21 @@ def _file_that_was_taken() -> ConsentImport:
         granted=1, unproven=1, revoked=1, unchanged=1, refused=1, finished_at=now,
         problems=[[4, RowProblem.NO_PROOF], [6, RowProblem.SHORTENED]],
     )  # fmt: skip
+
+
+def _webinar() -> ScheduledEvent:
+    """An evening on the web, in a month."""
+    starts_at = timezone.now() + timedelta(days=30)
+    event = ScheduledEvent(
+        product=_product("Rosehip Lane"),
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(hours=1),
+        zone="Europe/London",
+        join_link="https://rooms.example.net/reading",
+        agenda="What to read with which tea",
+    )
+    api.save_event(event)
+    return event
 
 
 def _erasure() -> Erasure:

@@ -21,7 +21,12 @@ CONTENT = "#content"
 
 def press(button: str) -> Callable[[Tab], None]:
     """Arrive by pressing a button on the page that was opened."""
-    return lambda tab: tab.get_by_role("button", name=button, exact=True).click()
+
+    def arrive(tab: Tab) -> None:
+        with tab.expect_navigation():
+            tab.get_by_role("button", name=button, exact=True).click()
+
+    return arrive
 
 
 def save_nonsense(tab: Tab) -> None:
@@ -43,10 +48,29 @@ def sign_up(tab: Tab) -> None:
     press("Sign up")(tab)
 
 
+def change_a_time(tab: Tab) -> None:
+    """Arrive where one is asked whether one means it: somebody is inside."""
+    tab.locator("[name=code-delay_number]").fill("30")
+    press("Save")(tab)
+
+
+def say_nothing_of_a_step(tab: Tab) -> None:
+    """Arrive where the form of a new step says what it lacks."""
+    tab.get_by_text("Waiting, conditions and codes").click()
+    press("Add this step")(tab)
+
+
 def give_no_number(tab: Tab) -> None:
     """Arrive where the box says that this cannot be texted."""
     tab.get_by_label("mobile number").fill("call me")
     press("Text me")(tab)
+
+
+def look_up_a_stop(tab: Tab) -> None:
+    """Arrive where staff are asked whether they are sure."""
+    tab.get_by_label("Address").fill("+61412345697")
+    tab.get_by_label("Why").fill("They asked us to.")
+    press("Look what is kept")(tab)
 
 
 Who = Literal["stranger", "gateway", "preview", "buyer", "customer", "merchant"]
@@ -100,6 +124,7 @@ BEHIND_LINKS = (
     Page(name="confirm-dark", path="{confirm}", dark=True),
     Page(name="confirmed", path="{confirm_done}", arrive=press("Yes, confirm")),
     Page(name="confirm-over", path="{confirm_over}", status=410),
+    Page(name="join-closed", path="{join_closed}", views=["oscar_crosschannel:join"], status=410),
     Page(name="unknown-link", path="/cc/u/AAEwmeYxq1KI4_k8/", status=404),
 )
 
@@ -133,6 +158,8 @@ SIGN_UP = (
     Page(name="order-texts", path="{order_texts}", views=["oscar_crosschannel:order_texts"]),
     Page(name="order-texts-wrong-dark", path="{order_texts}", arrive=give_no_number, dark=True),
     Page(name="order-texts-taken", path="{order_texts}", arrive=press("Text me")),
+    Page(name="join-texts", path="{join_texts}", views=["oscar_crosschannel:join_texts"]),
+    Page(name="join-texts-wrong-dark", path="{join_texts}", arrive=press("Sign up"), dark=True),
 )
 
 #: An email is shown inside the page of a mail program, which has these.
@@ -194,14 +221,24 @@ def _adding(model: str) -> Page:
     )
 
 
-def _below_flow(view: str, path: str, *, name: str = "") -> Page:
+def _below_flow(
+    view: str,
+    path: str,
+    *,
+    name: str = "",
+    flow: str = "flow",
+    arrive: Callable[[Tab], None] | None = None,
+    dark: bool = False,
+) -> Page:
     return Page(
         name=name or f"flow-{view}",
-        path=f"{_ADMIN}/flow/{{flow}}/{path}",
+        path=f"{_ADMIN}/flow/{{{flow}}}/{path}",
         views=[f"admin:oscar_crosschannel_flow_{view}"],
         who="merchant",
+        arrive=arrive,
         ours=CONTENT,
         stock=_STOCK_FORM,
+        dark=dark,
     )
 
 
@@ -229,10 +266,13 @@ _MODELS = (
     "textingrule",
     "frequencycap",
     "guard",
+    "smsbudget",
     "unreadreply",
+    "ordinaryreply",
     "inboxevent",
     "consentimport",
     "erasure",
+    "scheduledevent",
 )
 
 _LONG_NAMES = ("consenttemplate", "textingrule", "guard")
@@ -261,17 +301,49 @@ ADMIN = (
     _sheet("textingrule", "marketing"),
     _sheet("frequencycap", "emails-a-week"),
     _adding("frequencycap"),
+    _sheet("smsbudget", "day"),
     _row("guard", "guard"),
     _act("guard", "end", "guard"),
     _row("unreadreply", "unread"),
     _act("unreadreply", "stop", "unread_reply"),
     _act("unreadreply", "no-stop", "unread_reply"),
+    _row("ordinaryreply", "answer"),
+    _act("ordinaryreply", "read", "answer"),
     _row("inboxevent", "event"),
     _adding("consentimport"),
     _row("consentimport", "import", name="consentimport-waiting"),
     _row("consentimport", "import_done", name="consentimport-done"),
     _row("erasure", "erasure"),
+    _adding("scheduledevent"),
+    _row("scheduledevent", "scheduled"),
+    _act("scheduledevent", "cancel", "scheduled"),
+    _act("scheduledevent", "invite", "scheduled"),
+    Page(
+        name="erasure-address",
+        path=f"{_ADMIN}/erasure/address/",
+        views=["admin:oscar_crosschannel_erasure_address"],
+        who="merchant",
+        ours=CONTENT,
+        stock=_STOCK_FORM,
+    ),
+    Page(
+        name="erasure-address-seen",
+        path=f"{_ADMIN}/erasure/address/",
+        who="merchant",
+        arrive=look_up_a_stop,
+        ours=CONTENT,
+        stock=_STOCK_FORM,
+    ),
+    _row("flow", "own_flow", name="flow-own"),
+    _adding("flow"),
     _below_flow("edit", "edit/"),
+    _below_flow("edit", "edit/", name="flow-edit-own", flow="own_flow"),
+    _below_flow("edit", "edit/", name="flow-edit-asked", arrive=change_a_time),
+    _below_flow("add_step", "steps/add/"),
+    _below_flow("add_step", "steps/add/", name="flow-add-step-wrong", arrive=say_nothing_of_a_step),
+    _below_flow("versions", "versions/", flow="own_flow"),
+    _below_flow("version", "versions/3/", flow="own_flow"),
+    _below_flow("version", "versions/3/", flow="own_flow", name="flow-version-dark", dark=True),
     _below_flow("words_list", "words/"),
     _below_flow("words", "words/nudge/email/en/?who={ada}", name="words-email"),
     _below_flow("words", "words/code/sms/en/?who={ada}", name="words-text"),
@@ -296,6 +368,7 @@ PAGES = (*STOREFRONT, *BEHIND_LINKS, *PREFERENCES, *SIGN_UP, *EMAILS, *ADMIN, *O
 #: Addresses of ours without a page, and why.
 NO_PAGES = {
     "oscar_crosschannel:click": "redirects to where the link leads",
+    "oscar_crosschannel:parcel": "redirects to the carrier, or to the order",
     "oscar_crosschannel:twilio_inbound": "a webhook",
     "oscar_crosschannel:twilio_status": "a webhook",
     "admin:oscar_crosschannel_textingrule_open": "leads to the page of a place",
@@ -303,6 +376,7 @@ NO_PAGES = {
     "admin:oscar_crosschannel_consentimport_template": "a file",
     "admin:oscar_crosschannel_consentimport_problems": "a file",
     "admin:oscar_crosschannel_consentimport_confirm": "a button",
+    "admin:oscar_crosschannel_scheduledevent_delete": "Django's own page, which asks once more",
     "admin:oscar_crosschannel_topic_delete": "Django's own page, which asks once more",
     "admin:oscar_crosschannel_frequencycap_delete": "Django's own page, which asks once more",
     "outbox-leap": "a button of the outbox",

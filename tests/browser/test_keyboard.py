@@ -18,6 +18,7 @@ KEY_PAGES = (
     "why",
     "outbox",
     "flow-edit",
+    "flow-add",
     "words-text",
     "contact-opt-out",
 )

@@ -130,12 +130,51 @@ def test_a_merchant_changes_a_flow_and_takes_it_back(merchant: Visit, shop: Shop
     step = tab.locator("section", has=tab.get_by_role("heading", name="Nudge"))
     step.locator("input[type=number], input[inputmode]").first.fill("3")
     press(tab, "Save")
+    expect(tab.locator("#content")).to_contain_text("waiting for")
+    press(tab, "Yes, save it")
     expect(tab.locator(".messagelist")).to_contain_text("Saved")
     expect(tab.locator("#content")).to_contain_text("3 hours")
 
     merchant.open(shop.path("/admin/oscar_crosschannel/flow/{flow}/edit/"))
     press(tab, "Reset “Nudge” to what was declared")
+    press(tab, "Yes, save it")
     expect(tab.locator("#content")).to_contain_text("1 hour")
+
+
+def test_a_merchant_makes_a_flow_without_code_and_it_sends(merchant: Visit, visited: Visit) -> None:
+    tab = merchant.tab
+    merchant.open("/admin/oscar_crosschannel/flow/")
+    tab.get_by_role("link", name="Add flow").click()
+    tab.get_by_label("Title").fill("A hand on the shoulder")
+    tab.get_by_label("Begins when").select_option("Somebody registers")
+    tab.get_by_label("Topic").select_option(label="Order updates (part of an order or account)")
+    press(tab, "Make this flow")
+    tab.get_by_label("Title").fill("Hello")
+    tab.get_by_label("How long after the event").get_by_label("number").fill("30")
+    tab.get_by_label("How long after the event").get_by_label("unit").select_option("minutes")
+    tab.get_by_label("Channels").select_option("Email")
+    press(tab, "Add this step")
+    tab.get_by_role("link", name="English").first.click()
+    tab.get_by_label("Subject").fill("Somebody noticed you")
+    tab.get_by_label("Text", exact=True).fill("Welcome to {{ brand }}. Kettle on?")
+    press(tab, "Save")
+    expect(tab.locator(".messagelist")).to_contain_text("Saved")
+    tab.get_by_role("link", name="A hand on the shoulder").click()
+    tab.get_by_role("link", name="Change this flow").click()
+    tab.get_by_label("This flow is").select_option("On")
+    press(tab, "Save")
+    expect(tab.locator(".cc-lead .cc-badge")).to_have_text("On")
+
+    visited.open("/accounts/register/")
+    shopper = visited.tab
+    shopper.get_by_label("Email address").fill("nadia@example.org")
+    shopper.get_by_label("Password", exact=True).fill(PASSWORD)
+    shopper.get_by_label("Confirm password").fill(PASSWORD)
+    press(shopper, "Register")
+    expect(shopper.get_by_role("link", name="Logout")).to_be_visible()
+    an_hour_later(visited, "nadia@example.org")
+    shopper.locator("#mails").get_by_role("link", name="Somebody noticed you").click()
+    expect(shopper.get_by_role("article")).to_contain_text("Welcome to Quillbrook. Kettle on?")
 
 
 def test_a_merchant_previews_and_keeps_words_of_their_own(merchant: Visit, shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""A store's own templates: which of them show the consent boxes."""
+"""A store's own templates: which of them show the consent boxes, and what else we add to Oscar's pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from django.core.checks import run_checks
 
 from oscar_crosschannel import checks
-from oscar_crosschannel.checks.boxes import PAGES
+from oscar_crosschannel.checks.boxes import ADDED, PAGES
 
 from .pasting import found, paste, templates_with
 
@@ -35,6 +35,45 @@ def test_a_full_copy_of_oscars_page_loses_the_boxes_and_the_pasted_line_brings_t
     note, _, cure = str(found()["W027"].hint).partition("\n")
     assert page in note
     settings.TEMPLATES = templates_with(tmp_path, page, copy.replace("</form>", f"{cure}</form>"))
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("page", "mark"),
+    [
+        ("oscar/customer/baseaccountpage.html", "{% block standard_tabs %}"),
+        ("oscar/checkout/thank_you.html", "{% block shipping_info %}"),
+    ],
+)
+def test_a_full_copy_of_a_page_loses_what_we_add_and_the_pasted_line_brings_it_back(
+    page: str, mark: str, settings: Any, tmp_path: Path
+) -> None:
+    copy = oscars(page)
+    settings.TEMPLATES = templates_with(tmp_path, page, copy)
+    assert list(found()) == ["W081"]
+    assert str(tmp_path / page) in found()["W081"].msg
+
+    note, _, cure = str(found()["W081"].hint).partition("\n")
+    assert page in note
+    assert mark in copy
+    settings.TEMPLATES = templates_with(tmp_path, page, copy.replace(mark, f"{mark}{cure}"))
+    assert found() == {}
+
+
+def test_another_tag_of_ours_does_not_do(settings: Any, tmp_path: Path) -> None:
+    (page, (_, where, _)), *_ = ADDED.items()
+    copy = oscars(page).replace("</ul>", f"{LOAD}{{% crosschannel_sign_up %}}</ul>")
+    settings.TEMPLATES = templates_with(tmp_path, page, copy)
+
+    assert list(found()) == ["W081"]
+    assert where in str(found()["W081"].hint)
+
+
+@pytest.mark.parametrize("page", ADDED)
+def test_a_page_that_extends_oscars_keeps_what_we_add(page: str, settings: Any, tmp_path: Path) -> None:
+    text = f'{{% extends "{page}" %}}{{% block title %}}Mine{{% endblock %}}'
+    settings.TEMPLATES = templates_with(tmp_path, page, text)
+
     assert found() == {}
 
 
@@ -95,7 +134,8 @@ def test_a_template_that_hides_them_is_named(template: str, settings: Any, tmp_p
 
 def test_a_store_that_took_it_upon_itself_is_left_alone(settings: Any, tmp_path: Path) -> None:
     settings.CROSSCHANNEL_TEMPLATE_INJECTION = False
-    settings.TEMPLATES = templates_with(tmp_path, PREVIEW, oscars(PREVIEW))
+    for page in (PREVIEW, *ADDED):
+        settings.TEMPLATES = templates_with(tmp_path, page, oscars(page))
 
     assert found() == {}
 

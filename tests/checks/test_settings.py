@@ -79,6 +79,8 @@ def test_the_shop_is_called_what_oscar_calls_it(settings: Any) -> None:
         ({"CROSSCHANNEL_CAPS": ["texts"]}, "E019"),
         ({"USE_TZ": False}, "E020"),
         ({"CROSSCHANNEL_SMS_OPT_OUT_REPLIES": "app-managed"}, "E021"),
+        ({"CROSSCHANNEL_SMS_BUDGET_DAILY": "500"}, "E084"),
+        ({"CROSSCHANNEL_SMS_BUDGET_MONTHLY": -1}, "E084"),
         ({"SECURE_SSL_REDIRECT": True}, "W016"),
     ],
 )

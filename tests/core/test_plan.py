@@ -149,8 +149,8 @@ def test_a_plan_that_makes_sense_has_no_faults() -> None:
 @pytest.mark.parametrize(
     ("key", "tuning", "fault"),
     [
-        ("code", StepTuning(delay=HOUR), Fault(Wrong.TOO_EARLY, "code", "nudge", HOUR)),
-        ("nudge", StepTuning(delay=DAY), Fault(Wrong.TOO_EARLY, "code", "nudge", DAY)),
+        ("code", StepTuning(delay=HOUR), Fault(Wrong.SAME_TIME, "code", "nudge", HOUR)),
+        ("nudge", StepTuning(delay=DAY), Fault(Wrong.SAME_TIME, "code", "nudge", DAY)),
         ("code", StepTuning(delay=2 * DAY), Fault(Wrong.TOO_LATE, "code", limit=2 * DAY)),
         ("nudge", StepTuning(patience=23 * HOUR), Fault(Wrong.TOO_PATIENT, "nudge", limit=23 * HOUR)),
         ("last", StepTuning(channels=()), Fault(Wrong.NO_CHANNEL, "last")),

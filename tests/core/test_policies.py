@@ -313,22 +313,64 @@ def test_zones_without_a_common_hour_are_a_reason() -> None:
 
 @pytest.mark.rule(39)
 @pytest.mark.parametrize(
-    ("purpose", "any_hour", "waits"),
+    ("purpose", "any_hour", "agreed", "waits"),
     [
-        (Purpose.MARKETING, False, True),
-        (Purpose.MARKETING, True, True),
-        (Purpose.REQUESTED, False, True),
-        (Purpose.REQUESTED, True, False),
-        (Purpose.TRANSACTIONAL, False, False),
-        (Purpose.CRITICAL, False, False),
+        (Purpose.MARKETING, False, True, True),
+        (Purpose.MARKETING, True, True, True),
+        (Purpose.REQUESTED, False, True, True),
+        (Purpose.REQUESTED, True, False, True),
+        (Purpose.REQUESTED, True, True, False),
+        (Purpose.TRANSACTIONAL, False, False, False),
+        (Purpose.CRITICAL, False, False, False),
     ],
 )
-def test_hours_and_legal_caps_are_waived_for_few(purpose: Purpose, any_hour: bool, waits: bool) -> None:
+def test_hours_and_legal_caps_are_waived_for_few(
+    purpose: Purpose, any_hour: bool, agreed: bool, waits: bool
+) -> None:
     texts = tuple(sent(MIDNIGHT - n * HOUR, SMS) for n in (1, 2, 3))
-    known = facts(hours={SMS: NINE_TO_EIGHT}, caps=DEFAULT_CAPS, sent=texts)
+    answer = ConsentFacts(answer=Answer.GRANTED, any_hour=agreed)
+    points = {SMS: point(SMS, consents={candidate().topic: answer})}
+    known = facts(points=points, hours={SMS: NINE_TO_EIGHT}, caps=DEFAULT_CAPS, sent=texts)
     asking = candidate(purpose=purpose, any_hour=any_hour)
     for policy in (policies.inside_hours, policies.within_caps):
         assert isinstance(policy(asking, SMS, known, MIDNIGHT), Defer) is waits
+
+
+@pytest.mark.rule(39)
+@pytest.mark.parametrize("answer", [Answer.REVOKED, Answer.PENDING, None])
+def test_any_hour_lasts_as_long_as_the_consent(answer: Answer | None) -> None:
+    consents = {candidate().topic: ConsentFacts(answer=answer, any_hour=True)} if answer else {}
+    known = facts(points={SMS: point(SMS, consents=consents)}, hours={SMS: NINE_TO_EIGHT})
+    asking = candidate(purpose=Purpose.REQUESTED, any_hour=True)
+    assert isinstance(policies.inside_hours(asking, SMS, known, MIDNIGHT), Defer)
+
+
+# held_until_morning
+
+
+def test_what_the_shop_holds_waits_for_the_morning_on_every_channel() -> None:
+    known = facts(hours={SMS: NINE_TO_EIGHT}, held=frozenset({"deals"}))
+    parcel = candidate(purpose=Purpose.TRANSACTIONAL, expires_at=MIDNIGHT + DAY)
+    waits = Defer(utc(2026, 6, 11, 13), Reason.OUTSIDE_HOURS)
+    for channel in (SMS, EMAIL):
+        assert policies.held_until_morning(parcel, channel, known, MIDNIGHT) == waits
+        assert policies.held_until_morning(parcel, channel, known, NOON) == ALLOWED
+        assert policies.held_until_morning(parcel, channel, facts(), MIDNIGHT) == ALLOWED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"topic": "order_updates"},
+        {"purpose": Purpose.CRITICAL},
+        {"expires_at": MIDNIGHT + 2 * HOUR},
+    ],
+    ids=["another topic", "critical", "too late in the morning"],
+)
+def test_nothing_else_is_held_nor_anything_until_it_is_too_late(changes: dict[str, Any]) -> None:
+    known = facts(hours={SMS: NINE_TO_EIGHT}, held=frozenset({"deals"}))
+    asking = candidate(**{"purpose": Purpose.TRANSACTIONAL, "expires_at": MIDNIGHT + DAY, **changes})
+    assert policies.held_until_morning(asking, SMS, known, MIDNIGHT) == ALLOWED
 
 
 # within_caps

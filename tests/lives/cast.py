@@ -6,7 +6,7 @@ Nothing here asks the app. What it works out from numbers and addresses is compa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 #: Ann has an account; Bob and Cy are guests, until one of them makes an account or turns out to be Ann.
@@ -51,6 +51,11 @@ BEGINNINGS = tuple(
     for month, day, hour in ((3, 6, 18), (3, 27, 9), (7, 11, 12), (10, 23, 20), (10, 30, 16), (6, 8, 0))
 )
 
+#: From a Saturday evening in France over a Sunday and a holiday, with an hour for a clock that changes.
+LONGEST_CLOSED = timedelta(hours=64)
+#: Too little time for a text to arrive.
+_LAST = timedelta(minutes=5)
+
 _HOLIDAYS_IN_FRANCE = {
     date(2026, month, day)
     for month, day in (
@@ -81,6 +86,16 @@ def closed_because(phone: str, at: datetime, *, home: Address, zone: str) -> str
         ),
         "",
     )
+
+
+def opening(phone: str, at: datetime, *, home: Address, zone: str) -> datetime:
+    """The next instant from `at` on that is a fair hour, and not its end; the latest one may be, if none is near."""
+    if not any(closed_because(phone, at + each, home=home, zone=zone) for each in (timedelta(0), _LAST)):
+        return at
+    whole = at.replace(minute=0, second=0, microsecond=0)
+    coming = (whole + hours * timedelta(hours=1) for hours in range(1, LONGEST_CLOSED // timedelta(hours=1)))
+    fair = (hour for hour in coming if not closed_because(phone, hour, home=home, zone=zone))
+    return next(fair, at + LONGEST_CLOSED)
 
 
 def _zones(phone: str, home: Address, chosen: str) -> set[str]:

@@ -16,7 +16,7 @@ from uuid import UUID
 from .cast import NOWHERE, Address, closed_because
 
 EMAIL, SMS = "email", "sms"
-MARKETING, TRANSACTIONAL = "marketing", "transactional"
+MARKETING, TRANSACTIONAL, CRITICAL = "marketing", "transactional", "critical"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 #: A worker that died may have called at any time of its lease; what it did counts from its beginning.
@@ -320,7 +320,10 @@ class Witness:
             yield "they bought"
 
     def _twice(self, new: Flight) -> Iterator[str]:
+        """What is critical goes out on each channel; everything else on one."""
         for old in self._of_person(new):
+            if new.purpose == CRITICAL and old.channel != new.channel:
+                continue
             if old.intent == new.intent and old.counts and not old.excuse:
                 yield f"the same went by {old.channel} at {old.at:%d %b %H:%M}"
 

@@ -62,7 +62,7 @@ from oscar_crosschannel.services.recording import Result, record
 from oscar_crosschannel.services.resting import Rests
 from tests.factories import owe
 
-from .cast import ANN, BEGINNINGS, EVERYBODY, Address
+from .cast import ANN, BEGINNINGS, EVERYBODY, LONGEST_CLOSED, Address, opening
 from .flows import SALE, LivesNews
 from .provider import NOT_SENT, Mood, Provider, mailer, texter
 from .witness import BY_LINK, BY_TEXT, Flight, Witness, as_flight
@@ -154,10 +154,21 @@ class World:
         elif channel == EMAIL:
             self.witness.is_asked(who, EMAIL, mail, shown.topics, until=self.now + BY_LINK)
         elif speaks_for_itself:
-            self.witness.is_asked(who, SMS, phone, shown.topics, until=self.now + BY_TEXT)
-            self._when_folded(who, lambda: self.witness.person(who).phones.add(phone))
+            self._when_folded(who, lambda: self._is_texted(who, phone, shown.topics))
         else:
-            self.witness.is_asked(who, SMS, phone, shown.topics, until=self.now + BY_LINK + BY_TEXT)
+            until = self.now + BY_LINK + LONGEST_CLOSED + BY_TEXT
+            self.witness.is_asked(who, SMS, phone, shown.topics, until=until)
+
+    def _is_texted(self, who: str, phone: str, topics: tuple[str, ...]) -> None:
+        """A question to a number, which comes at a fair hour and can be answered from then on.
+
+        Whether it comes at all (the number may have been asked lately) is not remembered: who was not asked
+        is held by the app to have said nothing, which is stricter.
+        """
+        person = self.witness.person(who)
+        asked_at = opening(phone, self.now, home=person.address, zone=person.zone)
+        self.witness.is_asked(who, SMS, phone, topics, until=asked_at + BY_TEXT)
+        person.phones.add(phone)
 
     def press_confirm(self, who: str, channel: str = EMAIL) -> None:
         """The button behind the link of the newest question about a channel in somebody's mailbox.
@@ -176,6 +187,8 @@ class World:
         """Somebody texts the shop."""
         said = _MEANT[words]
         if said == "yes":
+            if words == "YES":  # the provider takes it for START
+                self.witness.hears_again(SMS, phone)
             self.witness.confirms(SMS, phone, self.now)
         elif said == "stop":
             self.witness.stops(SMS, phone, silence=True)
@@ -430,9 +443,7 @@ class World:
         self._handed.clear()
         report = dispatch.tick(self.now)
         self._draw_consequences(self._engine)
-        for flight in self._handed:
-            if flight.called_at is None:
-                flight.heard = False  # given back: the sender is broken
+        self._is_given_back()
         if report.failed:
             self.witness.broken.append(f"{self.now}: a tick failed in {report.failed}")
         self.seen["ticks"] += 1
@@ -471,6 +482,7 @@ class World:
         assert worker.batch is not None
         channel = worker.batch.claims[0].channel
         worker.chunk = [claim for claim in worker.batch.claims if claim.channel == channel]
+        self._handed.clear()  # what another worker has in its hands may still be called for
         worker.outcome = self.watch(worker.chunk, worker.batch.token, now=self.now)
 
     def call(self, worker: Worker) -> None:
@@ -516,12 +528,19 @@ class World:
     def watch(self, claims: Sequence[judging.Claim], token: Any, *, now: datetime) -> HandOver:
         """The hand-over itself, and the witness looks on."""
         self._draw_consequences(self._engine)
+        self._is_given_back()
         outcome = hand_over(claims, token, now=now)
         for item in outcome.handed:
             flight = as_flight(item.claim, item.attempt, self._who(item.claim), now)
             self.witness.hand_over(flight)
             self._handed.append(flight)
         return outcome
+
+    def _is_given_back(self) -> None:
+        """A tick calls for one chunk before it hands over the next: what it did not call for, it never will."""
+        for flight in self._handed:
+            if flight.called_at is None:
+                flight.heard = False
 
     def _provider_hears(self, outbound: Outbound, mood: Mood) -> None:
         self.witness.called(outbound.uuid, outbound.recipient.address, outbound.now)

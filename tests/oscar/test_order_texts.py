@@ -41,6 +41,12 @@ def press(shopper: Shopper, html: Any, **fields: str) -> Any:
     return shopper.client.post(str(box["action"]), {**hidden, **fields})
 
 
+def taken() -> set[str]:
+    """The numbers that will be texted, or whose owners are asked first."""
+    said = ConsentEvent.objects.filter(source="thank_you", action__in=["request", "grant"])
+    return set(said.values_list("address", flat=True))
+
+
 def permitted() -> set[tuple[str, str]]:
     return set(Consent.objects.filter(answer="granted").values_list("point__address", "topic"))
 
@@ -108,6 +114,43 @@ def test_a_number_that_cannot_be_texted_comes_back(shopper: Shopper, product: An
     assert field["value"] == "+1 800 555 0123"
     assert not InboxEvent.objects.filter(key__startswith="order-texts").exists()
     assert press(shopper, html, cc_phone="+1 212 555 0147").status_code == 200
+
+
+@pytest.mark.rule(12)
+@pytest.mark.parametrize("works_off", [True, False])
+def test_one_order_texts_only_so_many_numbers_in_a_day(
+    works_off: bool, shopper: Shopper, product: Any
+) -> None:
+    html = bought(shopper, product)
+    numbers = [f"+1212555010{number}" for number in range(5)]
+    answers = []
+    for number in [*numbers, numbers[0]]:
+        answers.append(page(press(shopper, html, cc_phone=number)))
+        if works_off:
+            fold()
+    fold()
+    troubles = [bool(answer.select("[role=alert]")) for answer in answers]
+    assert troubles == [False, False, False, True, True, False]
+    assert "many numbers for one day" in answers[3].text
+    assert taken() == set(numbers[:3])
+
+
+@pytest.mark.rule(12)
+def test_numbers_that_come_all_at_once_are_counted_when_they_are_worked_off(
+    shopper: Shopper, product: Any
+) -> None:
+    html = bought(shopper, product)
+    fold()
+    press(shopper, html)
+    row = InboxEvent.objects.get(key__startswith="order-texts")
+    for number in range(5):
+        (answer,) = row.answers
+        answer["address"] = f"+1212555010{number}"
+        row.pk, row.key = None, f"{row.key}{number}"
+        row.save(force_insert=True)
+    fold()
+    assert len(taken()) == 3
+    assert ConsentEvent.objects.filter(action="unasked", mechanism="many_numbers").count() == 3
 
 
 @pytest.mark.rule(12)

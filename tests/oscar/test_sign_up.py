@@ -273,6 +273,21 @@ def test_who_overdoes_it_gets_the_same_answer_and_asks_nobody() -> None:
     assert InboxEvent.objects.filter(name="sign_up.answered").count() == 6
 
 
+@pytest.mark.rule(8)
+def test_who_has_strangers_texted_in_ever_new_sessions_gets_the_same_answer_and_texts_few(
+    settings: Any,
+) -> None:
+    settings.CROSSCHANNEL_OPT_IN_TEXTS_AN_HOUR_BY_IP = 3
+    answers = set()
+    for number in range(6):
+        client = Client(REMOTE_ADDR="198.41.0.4")
+        answers.add(sign_up(client, cc_sms="1", cc_phone=f"+1212555010{number}").content)
+        fold()
+    assert len(answers) == 1
+    assert asked("sms") == 3
+    assert [action for _, action, _ in said()] == ["request"] * 3 + ["unasked"] * 3
+
+
 @pytest.mark.parametrize("marker", ["", "en", "xx email:123", "en fax:1", "é\0 sms:\0", "x" * 5000])
 def test_a_marker_that_somebody_made_up_asks_nobody(marker: str) -> None:
     nonsense = {"cc_topic": "\0", "cc_primary": "\0", "cc_born": "\0", "next": "\0"}

@@ -13,6 +13,7 @@ from oscar.test import factories
 from oscar_crosschannel.core.events import Event
 from oscar_crosschannel.models import Contact
 from oscar_crosschannel.oscar.shop import OscarShop
+from oscar_crosschannel.oscar.sweeps import basket_activity
 from oscar_crosschannel.services import contacts
 
 from .conftest import make_user
@@ -114,4 +115,4 @@ def test_a_thousand_quiet_baskets_and_an_active_one_take_one_statement(
     basket_touched(now - HOUR, owner=make_user("ada@example.com"))
     Basket.objects.bulk_create(Basket() for _ in range(1000))
     with django_assert_num_queries(1):
-        assert len(swept(now - 4 * HOUR, now)) == 1
+        assert len(list(basket_activity(now - 4 * HOUR, now))) == 1

@@ -61,7 +61,7 @@ def worked_off() -> None:
 
 
 def the_run() -> Enrolment:
-    return Enrolment.objects.get(contact__points__address=GUEST)
+    return Enrolment.objects.get(contact__points__address=GUEST, flow__key="abandoned_cart")
 
 
 def the_message() -> Message:
@@ -135,9 +135,10 @@ def test_whoever_is_being_chased_again_is_not_chased_twice(order: Any, product: 
     again.add(product)
     again.enter_checkout(GUEST)
     worked_off()
-    newer = Enrolment.objects.get(state=Enrolment.State.ACTIVE)
+    chased = Enrolment.objects.filter(state=Enrolment.State.ACTIVE, flow__key="abandoned_cart")
+    newer = chased.get()
     decline(order)
-    assert Enrolment.objects.get(state=Enrolment.State.ACTIVE) == newer
+    assert chased.get() == newer
 
 
 def test_runs_that_ended_otherwise_stay_ended(order: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from oscar_crosschannel import After, Blueprint, Context, On, Run, send
 from oscar_crosschannel.core.clicks import TRAP
 from oscar_crosschannel.core.events import Event
-from oscar_crosschannel.models import Attempt, Click, DeliveryEvent, Enrolment, Message
+from oscar_crosschannel.models import Attempt, Click, DeliveryEvent, Enrolment, InboxEvent, Message
 from oscar_crosschannel.services import dispatch, inbox
 from oscar_crosschannel.services.clicks import SETTLE
 from tests.factories import NOON, enrol_all, make_contacts, registered
@@ -166,3 +166,71 @@ def test_a_click_waits_until_its_neighbours_are_known(run: Enrolment) -> None:
     at = click(run, timedelta(hours=3))
     dispatch.tick(at + timedelta(seconds=1))
     assert not Click.objects.exists()
+
+
+# A product behind the link
+
+
+@registered
+class Showing(Blueprint):
+    """An email that shows a product, and another page"""
+
+    topic = "weekly_deals"
+    start = On("showing.began", one_run=True)
+
+    first = send("email", at=After(hours=1))
+
+    def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
+        links = {"tea": "/catalogue/earl-grey_7/?ref=mail", "basket": "/cc/r/AAEwmeYxq1KI4_k8/", "shop": "/"}
+        return {run.message_id: Context(links=links) for run in runs}
+
+
+@pytest.fixture
+def shown(email: Letters) -> Enrolment:
+    """Somebody who was shown a product at noon."""
+    write_words(Showing)
+    (run,) = enrol_all(make_contacts(1, topics=["weekly_deals"]), Showing, anchor=NOON - timedelta(hours=1))
+    dispatch.tick(NOON)
+    assert len(email.calls) == 1
+    return run
+
+
+def looked_at() -> list[dict[str, int]]:
+    return list(InboxEvent.objects.filter(name="product.clicked").values_list("subjects", flat=True))
+
+
+def test_a_person_who_opens_a_product_is_told_of(shown: Enrolment) -> None:
+    at = click(shown, timedelta(hours=3))
+    dispatch.tick(at + timedelta(minutes=1))
+    assert looked_at() == [{"contact": shown.contact_id, "product": 7}]
+    assert InboxEvent.objects.get(name="product.clicked").occurred_at == at
+
+
+@pytest.mark.rule(48)
+@pytest.mark.parametrize(("after", "method"), [(timedelta(seconds=4), "GET"), (timedelta(hours=3), "HEAD")])
+def test_a_scanner_has_looked_at_nothing(after: timedelta, method: str, shown: Enrolment) -> None:
+    at = click(shown, after, method=method)
+    dispatch.tick(at + timedelta(minutes=1))
+    assert looked_at() == []
+
+
+@pytest.mark.parametrize("link", [1, 2, 99])
+def test_a_basket_or_the_shop_is_no_product(link: int, shown: Enrolment) -> None:
+    at = click(shown, timedelta(hours=3), link=link)
+    dispatch.tick(at + timedelta(minutes=1))
+    assert looked_at() == []
+
+
+def test_what_belongs_to_an_order_is_no_occasion_to_advertise(shown: Enrolment) -> None:
+    Message.objects.filter(enrolment=shown).update(purpose="transactional")
+    at = click(shown, timedelta(hours=3))
+    dispatch.tick(at + timedelta(minutes=1))
+    assert looked_at() == []
+
+
+def test_a_second_look_moves_the_first(shown: Enrolment) -> None:
+    at = click(shown, timedelta(hours=3))
+    dispatch.tick(at + timedelta(minutes=1))
+    again = click(shown, timedelta(hours=5))
+    dispatch.tick(again + timedelta(minutes=1))
+    assert InboxEvent.objects.get(name="product.clicked").occurred_at == again

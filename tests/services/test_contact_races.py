@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError, transaction
 
 from oscar_crosschannel.core.events import Event
-from oscar_crosschannel.models import ConsentEvent, Contact, InboxEvent
-from oscar_crosschannel.services import consents, contacts, evidence, inbox, intake, replies, setup
+from oscar_crosschannel.models import ConsentEvent, Contact, InboxEvent, Message
+from oscar_crosschannel.services import (
+    consents,
+    contacts,
+    evidence,
+    inbox,
+    intake,
+    preferences,
+    replies,
+    setup,
+)
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import NOON
 from tests.services.racing import race
@@ -126,3 +137,74 @@ def test_a_number_that_joins_three_times_at_once_is_one_contact_with_one_yes() -
             )
     assert Contact.objects.count() == ROUNDS
     assert ConsentEvent.objects.count() == ROUNDS * len(TOPICS)
+
+
+@pytest.mark.rule(8)
+def test_forms_that_are_worked_off_at_once_ask_no_more_than_may_be_asked(settings: Any) -> None:
+    settings.CROSSCHANNEL_OPT_IN_TEXTS_AN_HOUR = 2
+    with race(3) as runners:
+        for number in range(ROUNDS):
+            people = [guest(f"{name}{number}@example.com") for name in "abc"]
+            at = NOON + number * timedelta(hours=1)
+            phones = [f"+1206555{100 + 3 * number + each:04}" for each in range(3)]
+            runners.together(
+                *[
+                    lambda who=who, phone=phone, at=at: tick(who, "sms", phone, at=at)
+                    for who, phone in zip(people, phones, strict=True)
+                ]
+            )
+            said = ConsentEvent.objects.filter(at=at).order_by("action").values_list("action", flat=True)
+            assert list(said) == ["request", "request", "unasked"]
+
+
+@pytest.mark.rule(8)
+def test_a_number_that_three_give_at_once_is_texted_once() -> None:
+    with race(3) as runners:
+        for number in range(ROUNDS):
+            phone = f"+1206555{100 + number:04}"
+            people = [guest(f"{name}{number}@example.com") for name in "abc"]
+            runners.together(*[lambda who=who, phone=phone: tick(who, "sms", phone) for who in people])
+    assert ConsentEvent.objects.filter(action="request").count() == 3 * ROUNDS
+    assert InboxEvent.objects.filter(name="consent.requested.sms").count() == ROUNDS
+
+
+@pytest.mark.rule(8, 12)
+def test_one_person_in_four_tabs_gives_only_so_many_numbers() -> None:
+    with race(4) as runners:
+        for number in range(ROUNDS):
+            ann = guest(f"{number}@example.com")
+            phones = [f"+1206555{100 + 4 * number + each:04}" for each in range(4)]
+            runners.together(*[lambda phone=phone, ann=ann: tick(ann, "sms", phone) for phone in phones])
+            assert ConsentEvent.objects.filter(contact=ann, action="request").count() == 3
+
+
+def test_two_who_share_a_number_save_their_preferences_at_once() -> None:
+    """Each locks the other: whoever locks one before the rest, as a merge does, may wait in a circle."""
+    refused: list[str] = []
+    with race(2) as runners:
+        for number in range(40):
+            email = f"ann{number}@example.com"
+            phone = f"+1206555{100 + number:04}"
+            bob = guest(f"bob{number}@example.com")
+            user = account(email)
+            ann = Contact.objects.create(user=user, created_at=NOON)
+            guest_of_old = Contact.objects.create(guest_key=contacts.digest("email", email), created_at=NOON)
+            contacts.set_point(guest_of_old, "email", email, source="test", now=NOON)
+            for contact in (bob, ann):
+                contacts.set_point(contact, "sms", phone, source="test", now=NOON)
+            proven = bob.points.get(channel="email")
+            visitors = [
+                preferences.Visitor(contact=ann, user_id=user.pk, email=email),
+                preferences.Visitor(contact=bob, message=Message(), proven=proven),
+            ]
+
+            def save(visitor: preferences.Visitor) -> None:
+                wishes = preferences.Wishes(off=[("sms", "weekly_deals")], details={"fewer": True})
+                try:
+                    preferences.save(visitor, wishes, now=NOON)
+                except OperationalError as error:
+                    refused.append(str(error))
+
+            runners.together(*[lambda visitor=visitor: save(visitor) for visitor in visitors], jitter=0.006)
+    assert not refused
+    assert Contact.objects.filter(merged_into__isnull=False, fewer=False).count() == 40

@@ -327,6 +327,27 @@ def test_a_guest_cannot_rename_an_account() -> None:
     assert (ann.name, ann.language, ann.country) == ("Ann", "fr", "DE")
 
 
+@pytest.mark.parametrize(
+    ("kept", "gone", "stays"),
+    [
+        (("en", False), ("de", False), ("en", False)),
+        (("en", False), ("de", True), ("de", True)),
+        (("en", True), ("de", True), ("en", True)),
+        (("en", True), ("de", False), ("en", True)),
+        (("", False), ("de", False), ("de", False)),
+    ],
+)
+def test_a_merge_keeps_the_language_that_was_chosen(
+    kept: tuple[str, bool], gone: tuple[str, bool], stays: tuple[str, bool]
+) -> None:
+    ann, before = member(), guest("old@example.com")
+    for contact, (language, chosen) in ((ann, kept), (before, gone)):
+        Contact.objects.filter(pk=contact.pk).update(language=language, language_chosen=chosen)
+    contacts.merge(ann, before, now=NOON)
+    ann.refresh_from_db()
+    assert (ann.language, ann.language_chosen) == stays
+
+
 @pytest.mark.rule(85)
 @pytest.mark.parametrize(
     ("channel", "address"),

@@ -12,7 +12,7 @@ from django.utils import translation
 
 from oscar_crosschannel.conf import flows, settings as app_settings
 from oscar_crosschannel.core import tokens
-from oscar_crosschannel.core.plan import Blueprint
+from oscar_crosschannel.core.plan import Blueprint, StepTuning, Tuning
 from oscar_crosschannel.models import Copy, Flow
 from oscar_crosschannel.services import copies, copy_language, setup, tuning, unfolding
 from oscar_crosschannel.services.copies import Problem, Source
@@ -57,7 +57,7 @@ def problems(step: str, channel: str, **words: str | None) -> list[Problem]:
 
 def keep(key: CopyKey, **words: str | None) -> copies.Kept:
     with transaction.atomic():
-        return copies.keep(tuning.lock(key.flow_id), copies.draft(key, words))
+        return copies.keep(tuning.lock(key.flow_id), copies.draft(key, words), now=NOON)
 
 
 # It works.
@@ -152,13 +152,13 @@ def test_the_languages_are_those_the_project_names(settings: Any) -> None:
     assert list(copies.languages()) == ["fr"]
 
 
-def test_all_words_of_a_flow_cost_one_statement() -> None:
+def test_all_words_of_a_flow_cost_three_statements() -> None:
     found = planned()
     for language in ("en", "de", "fr"):
         keep(key_of("nudge", "email", language), subject="Hello")
     with CaptureQueriesContext(connection) as queries:
         listed = copies.of_flow(found)
-    assert len(queries) == 1
+    assert len(queries) == 3
     # two steps, two channels, three languages
     assert len(listed) == 12
     assert [words.in_use for words in listed] == ([True] * 3 + [False] * 3) * 2
@@ -212,11 +212,10 @@ def test_a_step_without_a_code_does_not_know_one() -> None:
 
 def test_a_step_without_words_in_some_language_lacks_them() -> None:
     found = planned()
-    nudge = found.plan.step("nudge")
-    assert nudge is not None
-    assert copies.missing(found, nudge, "email") == []
+    assert list(copies.lacking(found, found.plan)) == []
     keep(key_of("nudge", "sms", "de"), text="Hallo STOP")
-    assert copies.missing(found, nudge, "sms") == ["English", "Français"]
+    by_text = found.plan.tuned(Tuning(steps={"nudge": StepTuning(channels=("email", "sms"))}))
+    assert list(copies.lacking(found, by_text)) == [copies.Lack("nudge", "sms", ("English", "Français"))]
 
 
 # It survives.
@@ -232,7 +231,7 @@ def test_a_flow_without_an_example_takes_any_name() -> None:
         """Quiet"""
 
         topic = "basket_reminders"
-        start = type(planned().blueprint).start
+        start = planned().plan.start
         only = planned().plan.steps[1]
 
     flows.register(Quiet)

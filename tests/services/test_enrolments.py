@@ -27,11 +27,11 @@ HOUR = timedelta(hours=1)
 
 
 @registered
-class Welcome(Blueprint):
+class Greeting(Blueprint):
     """Once in a lifetime"""
 
     topic = "basket_reminders"
-    start = On("welcome.began", once=True)
+    start = On("greeting.began", once=True)
 
     only = send("email", at=After(hours=1))
 
@@ -150,8 +150,8 @@ def test_what_happened_before_the_last_run_ended_starts_no_new_one(person: Conta
 
 
 def test_once_is_once(person: Contact) -> None:
-    assert enter(person, AFTERNOON, Welcome, key="user:1") is not None
-    assert enter(person, AFTERNOON + timedelta(days=900), Welcome, key="user:1b") is None
+    assert enter(person, AFTERNOON, Greeting, key="user:1") is not None
+    assert enter(person, AFTERNOON + timedelta(days=900), Greeting, key="user:1b") is None
 
 
 def test_the_same_event_again_starts_nothing_new(person: Contact) -> None:

@@ -29,10 +29,12 @@ from oscar_crosschannel.models import (
     Erasure,
     InboxEvent,
     Message,
+    OrdinaryReply,
     Suppression,
     UnreadReply,
 )
 from oscar_crosschannel.services import (
+    answers,
     consents,
     contacts,
     erasing,
@@ -180,11 +182,18 @@ def test_what_staff_wrote_about_them_goes_and_that_they_did_something_stays(stat
     block = Suppression.objects.get()
     mina = member("mina@shop.example").user
     unsent = Message.objects.filter(contact=ann, attempted_at=None).earliest("pk")
+    run = Enrolment.objects.get(contact=ann)
+    wrote = Event(name="sms.received", key="SM2", occurred_at=NOON, phone=PHONE, data={"body": "Hi!"})
+    inbox.record(wrote, now=NOON)
+    answers.keep(wrote)
+    answer = OrdinaryReply.objects.get()
     for model, row in (
         (Contact, ann),
         (Suppression, block),
         (UnreadReply, block),
         (Message, unsent),
+        (Enrolment, run),
+        (OrdinaryReply, answer),
         (Contact, bob),
     ):
         LogEntry.objects.create(
@@ -198,7 +207,10 @@ def test_what_staff_wrote_about_them_goes_and_that_they_did_something_stays(stat
     erase(ann, statistics=statistics)
     *theirs, bobs = LogEntry.objects.order_by("pk")
     assert {(entry.user, entry.change_message) for entry in theirs} == {(mina, "")}
-    assert {entry.object_repr for entry in theirs} == {f"#{row.pk}" for row in (ann, block, unsent)}
+    assert {entry.object_repr for entry in theirs} == {
+        f"#{row.pk}" for row in (ann, block, unsent, run, answer)
+    }
+    assert not OrdinaryReply.objects.exists(), "what they wrote is read by nobody any more"
     assert (bobs.object_repr, bobs.change_message) == (str(bob), "read “Leave me alone”")
     block.refresh_from_db()
     assert (block.note, block.cause, block.lifted_at) == ("", "manual", None)

@@ -10,7 +10,7 @@ from django.core import serializers
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from oscar_crosschannel.models import ConsentEvent, ConsentText, Watermark
+from oscar_crosschannel.models import Consent, ConsentEvent, ConsentText, Watermark
 from oscar_crosschannel.models.consents import AppendOnlyError
 from oscar_crosschannel.services import consents, contacts, evidence
 from tests.factories import NOON
@@ -52,6 +52,41 @@ def test_an_examination_reads_the_ledger_in_pieces() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert sum(1 for _ in evidence.examined(chunk=2)) == 6 * len(TOPICS)
     assert len(queries) == 2  # with an address, and without
+
+
+@pytest.mark.rule(6)
+def test_an_answer_is_as_old_as_the_words_it_follows_from() -> None:
+    ann = guest()
+    consents.grant(ann, "sms", ["weekly_deals"], source="fair", words="Yes.", address=PHONE, now=NOON)
+    known = ConsentEvent.objects.get()
+
+    def say(action: str, hours: int, ends: int | None = None) -> None:
+        evidence.append(
+            ConsentEvent(
+                contact=ann, point=known.point, channel="sms", address=PHONE, address_given=PHONE,
+                topic="weekly_deals", action=action, basis="express" if action == "grant" else "none",
+                text=known.text, source="test", mechanism="test", actor="customer", brand="Test",
+                at=NOON + hours * HOUR, expires_at=None if ends is None else NOON + ends * HOUR,
+            )
+        )  # fmt: skip
+
+    def stands() -> tuple[str, str, float]:
+        consent = Consent.objects.select_related("event").get(topic="weekly_deals")
+        return consent.answer, consent.event.action, (consent.since - NOON) / HOUR
+
+    assert stands() == ("granted", "grant", 0)
+    say("request", 1)  # somebody types the number once more
+    assert stands() == ("granted", "grant", 0), "a question is no agreement"
+    say("grant", 2, ends=4)
+    say("request", 3)
+    assert stands() == ("granted", "grant", 2)
+    say("request", 5)  # what was agreed to is over
+    assert stands() == ("pending", "request", 5)
+    say("revoke", 6)
+    assert stands() == ("revoked", "revoke", 6)
+    say("decline", 7)
+    say("request", 8)
+    assert stands() == ("pending", "request", 8)
 
 
 # it refuses

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.utils import translation
 
-from oscar_crosschannel.models import ConsentEvent, Message
+from oscar_crosschannel.models import ConsentEvent, Message, Topic, TopicWords
 from oscar_crosschannel.services import consents, contacts, erasing, evidence, exporting
 from tests.factories import NOON
 from tests.services.shoppers import ANN, PHONE, TOPICS, guest, tick
@@ -67,6 +68,22 @@ def test_the_page_reads_like_the_file_and_needs_nothing_else() -> None:
         "Addresses",
         "What is agreed to now",
     ]
+
+
+def test_topics_are_called_as_shoppers_who_read_this_language_know_them() -> None:
+    ann = full_life()
+    topic = Topic.objects.get(key="basket_reminders")
+    TopicWords.objects.create(topic=topic, language="de", name="Dein Korb", description="")
+
+    def topics() -> set[str]:
+        return {entry["topic"] for entry in told(ann)["consents"]}
+
+    assert topics() == {"Basket reminders", "Weekly deals"}
+    with translation.override("de"):
+        assert "Dein Korb" in topics()
+        assert "Weekly deals" not in topics()
+    Topic.objects.filter(key="basket_reminders").update(name="Forgotten things")
+    assert topics() == {"Forgotten things", "Weekly deals"}
 
 
 @pytest.mark.rule(15)

@@ -17,8 +17,8 @@ from oscar_crosschannel.core.lifecycle import State, Status
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Attempt, DeliveryEvent, Guard, Message
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import guards, inbox, judging, limits
-from oscar_crosschannel.services.dispatch import tick
+from oscar_crosschannel.services import guards, handover, inbox, judging, limits
+from oscar_crosschannel.services.dispatch import LONGEST_TICK, tick
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import NOON, make_contacts, owe
 from tests.services.stage import Letter, Letters, Notice, write_words
@@ -151,6 +151,54 @@ def test_what_is_claimed_is_taken_back_when_marketing_pauses() -> None:
 
 
 @pytest.mark.rule(50)
+def test_what_was_judged_before_marketing_paused_is_not_handed_over_after_it() -> None:
+    ann, bob = make_contacts(2)
+    owe(ann, Letter, "offer", due=NOON).save()
+    owe(bob, Notice, "notice", due=NOON).save()
+    as_the_tick_began = limits.load()
+    bad(sent(1000), 3)
+    batch = judging.judge(Lane.FLOW, load_plans(), as_the_tick_began, now=NOON, closed={})
+    assert len(batch.claims) == 2
+
+    outcome = handover.hand_over(batch.claims, batch.token, now=NOON)
+
+    assert [item.claim.message.intent for item in outcome.handed] == ["notice"]
+    assert outcome.refused == {}
+    offer = Message.objects.get(intent="offer")
+    assert (offer.state, offer.reason, offer.attempted_at, offer.calls) == (
+        State.PLANNED,
+        Reason.GUARDED,
+        None,
+        0,
+    )
+    assert offer.due_at - NOON >= LONGEST_TICK, "no tick that knows nothing of the guard judges it again"
+
+
+@pytest.mark.rule(50)
+def test_a_tick_that_runs_while_marketing_pauses_sends_no_more_of_it(email: Letters, settings: Any) -> None:
+    settings.CROSSCHANNEL_CHUNK = 1
+    write_words(Letter)
+    people = make_contacts(4)
+    for number, person in enumerate(people):
+        owe(person, Letter, f"offer {number}", due=NOON).save()
+    attempts = sent(1000)
+
+    def complain(outbound: Any) -> Any:
+        bad(attempts, 3)
+        email.work()
+        return email.answer(outbound)
+
+    email.answer = complain
+    assert tick(NOON).failed == []
+    assert len(email.calls) == 1
+    waiting = Message.objects.filter(intent__startswith="offer", state=State.PLANNED)
+    assert waiting.count() == 3
+    tick(NOON + LONGEST_TICK)
+    assert len(email.calls) == 1
+    assert set(waiting.values_list("reason", flat=True)) == {Reason.GUARDED}
+
+
+@pytest.mark.rule(50)
 def test_a_report_of_the_provider_has_the_guards_look(email: Letters, settings: Any) -> None:
     settings.CROSSCHANNEL_GUARD_LEAST_SENT = 3
     attempts = sent(3)
@@ -238,6 +286,21 @@ def test_two_guards_hold_marketing_until_both_are_ended() -> None:
         guards.end(guard, by="mina", note="", now=NOON)
         waiting.refresh_from_db()
         assert waiting.due_at == due
+
+
+def test_ending_one_channels_guard_wakes_nothing_that_waits_for_another(settings: Any) -> None:
+    bad(sent(1000), 3)
+    (ann,) = make_contacts(1)
+    letter, text = owe(ann, Letter, "letter", due=NOON + DAY), owe(ann, Letter, "text", due=NOON + DAY)
+    for message, channel in ((letter, "email"), (text, "sms")):
+        message.reason = Reason.GUARDED
+        message.decision = [{"channel": channel, "outcome": "held", "at": NOON.isoformat(), "objections": []}]
+        message.save()
+    guard = open_guard()
+    assert guard is not None
+    guards.end(guard, by="mina", note="", now=NOON)
+    due = dict(Message.objects.filter(reason=Reason.GUARDED).values_list("intent", "due_at"))
+    assert due == {"letter": NOON, "text": NOON + DAY}
 
 
 # it survives

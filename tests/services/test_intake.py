@@ -68,9 +68,9 @@ def test_it_is_asked_once_to_whom_a_basket_belongs(email: Letters) -> None:
 def test_an_order_of_the_person_ends_the_run(email: Letters, mark: dict[str, str]) -> None:
     take(began(phone=PHONE))
     take(Event(name="order.placed", key="order:1", occurred_at=NOON, **mark))  # type: ignore[arg-type]
-    run = Enrolment.objects.get()
+    run = Enrolment.objects.get(flow__key=Pair.key)
     assert (run.state, run.end_reason) == (Enrolment.State.ENDED, "purchased")
-    assert Message.objects.get().state == State.CANCELLED
+    assert run.messages.get().state == State.CANCELLED
 
 
 def test_an_order_of_somebody_else_ends_nothing(email: Letters) -> None:
@@ -135,7 +135,7 @@ def test_what_is_put_into_a_basket_between_an_order_and_the_tick_starts_a_new_ru
     inbox.publish(order, now=order.occurred_at)
     inbox.publish(again, now=again.occurred_at)
     dispatch.tick(NOON + timedelta(hours=3))
-    first, second = Enrolment.objects.order_by("id")
+    first, second = Enrolment.objects.filter(flow__key=Pair.key).order_by("id")
     assert (first.end_reason, first.ended_at) == ("purchased", order.occurred_at)
     assert (second.state, second.subjects) == (Enrolment.State.ACTIVE, {"basket": 2})
 
@@ -169,7 +169,7 @@ def test_a_flow_that_cannot_start_undoes_no_other_flows_stop(
     take(began())
     take(Event(name="order.placed", key="order:1", occurred_at=NOON, email=ANN))
     flows.unregister("broken")
-    assert Enrolment.objects.get().end_reason == "purchased"
+    assert Enrolment.objects.get(flow__key=Pair.key).end_reason == "purchased"
     entry = InboxEvent.objects.get(name="order.placed")
     assert entry.processed_at is not None
     assert entry.error.startswith("broken: ")

@@ -10,7 +10,7 @@ import pytest
 from oscar_crosschannel.core.keywords import Keyword, classify
 from oscar_crosschannel.core.sms import segments
 from oscar_crosschannel.models import ConsentEvent, Contact, ContactPoint, Suppression, Topic
-from oscar_crosschannel.services import consents, contacts, replies, suppressions, wordings
+from oscar_crosschannel.services import consents, contacts, keyword_sign_up, replies, suppressions, wordings
 from tests.factories import NOON
 from tests.services.shoppers import PHONE, TOPICS, guest, member, permitted, tick
 
@@ -119,6 +119,24 @@ def test_the_same_number_is_the_same_contact_for_ever() -> None:
     text("JOIN", sid="SM3", at=NOON + 2 * DAY)
     assert owner() == first
     assert Contact.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "language", "word"),
+    [
+        ({"en": ["JOIN"], "de": ["DABEI"]}, "de", "DABEI"),
+        ({"en": ["JOIN"], "de": ["DABEI"]}, "de-at", "DABEI"),
+        ({"en": ["JOIN"], "de": ["DABEI"]}, "pl", "JOIN"),
+        ({"de": ["DABEI"]}, "pl", "DABEI"),
+        ({"en": []}, "en", ""),
+        ({}, "en", ""),
+    ],
+)
+def test_pages_name_the_word_in_the_readers_language(
+    words: dict[str, list[str]], language: str, word: str, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_SMS_JOIN_WORDS = words
+    assert keyword_sign_up.word(language) == word
 
 
 # it refuses

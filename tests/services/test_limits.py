@@ -46,10 +46,10 @@ def cap(key: str) -> Cap | None:
 # It works.
 
 
-def test_three_statements_load_all_there_is() -> None:
+def test_four_statements_load_all_there_is() -> None:
     with CaptureQueriesContext(connection) as queries:
         limits.load()
-    assert len(queries) == 3
+    assert len(queries) == 4
 
 
 def test_without_rows_all_is_as_shipped() -> None:

@@ -17,14 +17,16 @@ from oscar_crosschannel.blueprints.opt_in import OptInEmail, OptInSms
 from oscar_crosschannel.channels.sms_backends import locmem
 from oscar_crosschannel.conf import flows
 from oscar_crosschannel.core.sms import segments
-from oscar_crosschannel.models import Message
-from oscar_crosschannel.services import consents, dispatch, replies, setup
+from oscar_crosschannel.models import ConsentEvent, Message
+from oscar_crosschannel.services import consents, dispatch, erasing, replies, setup, suppressions
 from tests.factories import NOON
 from tests.services.shoppers import ANN, OTHER_PHONE, PHONE, TOPICS, guest, member, permitted, tick
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+#: Eleven in the morning in Seattle, where `PHONE` rings; NOON, in UTC, is five o'clock there.
+DAYTIME = NOON + 6 * HOUR
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +55,8 @@ def confirm_path(body: str) -> str:
 @pytest.mark.rule(8)
 def test_a_ticked_box_for_texts_asks_once_and_offers_nothing() -> None:
     tick(guest(language="en"), "sms", PHONE)
-    engine(NOON)
-    engine(NOON + HOUR)
+    engine(DAYTIME)
+    engine(DAYTIME + HOUR)
     (text,) = locmem.outbox
     assert text.recipient.address == PHONE
     words = text.content.text
@@ -65,11 +67,47 @@ def test_a_ticked_box_for_texts_asks_once_and_offers_nothing() -> None:
     assert segments(words).count == 1
 
 
-def test_the_question_is_asked_at_any_hour() -> None:
-    midnight = NOON.replace(hour=8)  # in Seattle
-    tick(guest(), "sms", PHONE, at=midnight)
-    engine(midnight)
+@pytest.mark.rule(8, 31, 39)
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_whoever_asks_nobody_is_woken_by_a_question(signed_in: bool) -> None:
+    """A number that was typed may be anybody's, and the words on the form promise no text at any hour."""
+    ann = member(language="en") if signed_in else guest(language="en")
+    night = NOON - 4 * HOUR  # one o'clock in Seattle
+    tick(ann, "sms", PHONE, at=night, signed_in=signed_in)
+    for hour in range(9):
+        engine(night + hour * HOUR)
+        assert len(locmem.outbox) == (hour > 8), hour
+    engine(DAYTIME)
+    assert [text.recipient.address for text in locmem.outbox] == [PHONE]
+
+
+@pytest.mark.rule(8, 9)
+def test_a_question_of_the_night_can_be_answered_for_a_day_from_the_morning_on() -> None:
+    ann = guest(language="en")
+    tick(ann, "sms", PHONE, at=NOON - 4 * HOUR)
+    engine(DAYTIME)
+    next_day = NOON + timedelta(hours=27)  # eight o'clock, and 31 hours after the form
+    replies.take_inbound(sid="SM1", phone=PHONE, to="", body="YES", now=next_day)
+    assert permitted(ann, "sms") == set(TOPICS)
+
+
+@pytest.mark.rule(32, 39)
+def test_a_question_that_was_held_up_until_the_night_waits_for_the_morning() -> None:
+    tick(guest(language="en"), "sms", PHONE, at=DAYTIME)
+    engine(DAYTIME + 12 * HOUR)  # the engine was down
+    assert locmem.outbox == []
+    engine(DAYTIME + 23 * HOUR)
     assert len(locmem.outbox) == 1
+
+
+@pytest.mark.rule(37)
+def test_a_question_counts_as_a_text_to_its_number() -> None:
+    for day in range(4):
+        moment = DAYTIME + day * HOUR
+        tick(guest(f"{day}@example.com", language="en"), "sms", PHONE, at=moment)
+        engine(moment)
+        consents.confirm_reply(PHONE, body="YES", provider_id=f"SM{day}", now=moment)
+    assert len(locmem.outbox) == 3  # as many as the law allows in a day
 
 
 @pytest.mark.rule(8)
@@ -77,13 +115,14 @@ def test_who_answered_before_the_question_is_not_asked() -> None:
     tick(guest(), "sms", PHONE)
     consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON)
     engine(NOON)
+    engine(DAYTIME)
     assert locmem.outbox == []
 
 
 @pytest.mark.rule(8)
 def test_a_question_that_waited_too_long_is_not_asked() -> None:
     tick(guest(), "sms", PHONE)
-    engine(NOON + timedelta(hours=25))
+    engine(DAYTIME + 23 * HOUR)  # ten o'clock of the next day
     assert locmem.outbox == []
 
 
@@ -110,14 +149,14 @@ def test_who_corrects_the_number_is_asked_once() -> None:
     ann = member(language="en")
     tick(ann, "sms", OTHER_PHONE, signed_in=True)
     tick(ann, "sms", PHONE, signed_in=True)
-    engine(NOON)
+    engine(DAYTIME)
     assert [text.recipient.address for text in locmem.outbox] == [PHONE]
 
 
 def test_a_stranger_cannot_write_through_our_confirmation_mail() -> None:
     contact = guest(country="DE", language="en", name="Win a prize at spam.example")
     tick(contact, "email", ANN)
-    engine(NOON)
+    engine(DAYTIME)
     (email,) = mail.outbox
     assert "spam.example" not in str(email.message())
 
@@ -126,13 +165,27 @@ def test_a_stranger_cannot_write_through_our_confirmation_mail() -> None:
 def test_a_phone_given_under_an_account_is_asked_for_in_the_mailbox_first() -> None:
     ann = member(language="en")
     tick(guest(), "sms", PHONE)
-    engine(NOON)
+    engine(DAYTIME)
     assert locmem.outbox == []
     (email,) = mail.outbox
     assert "+1••••••0123" in str(email.body)
     request = int(Message.objects.get().enrolment.subjects["consent_request"])  # type: ignore[union-attr]
-    assert consents.confirm_link(request, now=NOON + HOUR)
-    engine(NOON + HOUR)
+    assert consents.confirm_link(request, now=DAYTIME + HOUR)
+    engine(DAYTIME + HOUR)
     assert [text.recipient.address for text in locmem.outbox] == [PHONE]
-    replies.take_inbound(sid="SM1", phone=PHONE, to="", body="YES", now=NOON + 2 * HOUR)
+    replies.take_inbound(sid="SM1", phone=PHONE, to="", body="YES", now=DAYTIME + 2 * HOUR)
     assert permitted(ann, "sms") == set(TOPICS)
+
+
+@pytest.mark.rule(8, 26)
+def test_who_was_erased_comes_back_by_the_question_in_their_own_mailbox() -> None:
+    """An erasure blocks marketing, so that nobody but the person ends it; the question offers nothing."""
+    erasing.erase(guest(), cause="request", by="staff", now=NOON)
+    ann = guest(language="en")
+    tick(ann, "email", ANN)
+    engine(NOON)
+    (email,) = mail.outbox
+    assert email.to == [ANN]
+    assert consents.confirm_link(ConsentEvent.objects.get(action="request").pk, now=NOON + HOUR)
+    assert permitted(ann, "email") == set(TOPICS)
+    assert suppressions.in_force("email", ANN) is None

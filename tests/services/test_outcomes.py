@@ -23,7 +23,7 @@ from oscar_crosschannel.core.outbound import (
 )
 from oscar_crosschannel.core.plan import Blueprint
 from oscar_crosschannel.core.rulings import Reason
-from oscar_crosschannel.models import Attempt, ChannelRest, Contact, Copy, Enrolment, Message, Suppression
+from oscar_crosschannel.models import Attempt, ChannelRest, Contact, Enrolment, Message, Suppression
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.recording import BACKOFF
 from tests.factories import NOON, enrol_all, make_contacts
@@ -167,17 +167,13 @@ def test_refused_on_every_channel_it_has_failed(email: Letters, sms: Wires) -> N
     assert (fresh(message).state, message.reason) == (State.FAILED, Reason.PROVIDER_REFUSED)
 
 
-def test_a_text_that_is_too_long_says_so(sms: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(words: Any, **kwargs: Any) -> None:
-        raise TooLong("nine segments")
-
-    monkeypatch.setattr(sms, "compose", refuse)
+def test_a_text_that_is_too_long_says_so(sms: Wires) -> None:
+    sms.fail(TooLong("nine segments"))
     (message,) = put(make_contacts(1, channels=["sms"]), Either)
     message.excluded = ["email"]
     message.save()
     tick(AFTERNOON)
     assert (fresh(message).state, message.reason) == (State.FAILED, Reason.TOO_LONG)
-    assert sms.calls == []
 
 
 @pytest.mark.rule(27)
@@ -351,15 +347,6 @@ def test_a_channel_that_breaks_its_contract_leaves_doubt_and_harms_nobody_else(e
     assert [fresh(each).state for each in messages] == [
         State.SENT, State.UNKNOWN, State.SENT, State.SENT, State.SENT,
     ]  # fmt: skip
-
-
-def test_words_that_cannot_be_rendered_fail_without_a_call_and_the_run_goes_on(email: Letters) -> None:
-    (message,) = put(make_contacts(1), Asked)
-    Copy.objects.filter(step_key="first").update(text="{% nonsense %}")
-    tick(AFTERNOON)
-    assert email.calls == []
-    assert (fresh(message).state, message.reason) == (State.FAILED, Reason.RENDER_ERROR)
-    assert Message.objects.get(step_key="second").state == State.PLANNED
 
 
 def test_a_context_that_raises_harms_nobody_else(email: Letters, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,4 +117,4 @@ def test_a_flow_registered_while_others_run_is_found_by_the_next_load() -> None:
 def test_flows_are_found_by_what_starts_and_stops_them() -> None:
     plans = load_plans()
     assert [item.plan.key for item in plans.started_by("pair.began")] == ["pair"]
-    assert {Pair.key, Coupon.key} <= {item.plan.key for item in plans.stopped_by("order.placed")}
+    assert {Pair.key, Coupon.key} <= {item.plan.key for item, _how in plans.stopped_by("order.placed")}

@@ -81,6 +81,17 @@ def test_a_row_in_the_language_of_the_region_comes_before_the_base(flow: Flow) -
     assert load_copies(wanted) == {wanted[0]: base, wanted[1]: swiss, wanted[2]: base}
 
 
+def test_where_no_words_ship_the_shops_own_language_is_better_than_none(flow: Flow, files: Path) -> None:
+    english = words(flow, language="en")
+    assert load_copies([key(flow, language="fr")]) == {key(flow, language="fr"): english}
+
+
+def test_words_that_ship_are_better_than_those_of_another_language(flow: Flow, files: Path) -> None:
+    (files / "email.txt").write_text("Bonjour")
+    words(flow, language="en")
+    assert load_copies([key(flow, language="fr")]) == {}
+
+
 def test_dates_and_phrases_speak_the_persons_language(flow: Flow) -> None:
     row = words(flow, language="de", text="{{ day|date:'F' }}")
     assert render(key(flow, language="de"), row, {"text"}, {"day": date(2026, 3, 1)}) == {"text": "März"}
@@ -88,10 +99,10 @@ def test_dates_and_phrases_speak_the_persons_language(flow: Flow) -> None:
 
 def test_the_words_of_a_chunk_cost_one_statement(flow: Flow) -> None:
     for channel in ("email", "sms"):
-        for language in ("en", "de", "fr"):
+        for language in ("nl", "de", "fr"):
             words(flow, channel=channel, language=language, text="x")
     wanted = [
-        key(flow, channel, language) for channel in ("email", "sms") for language in ("en", "de", "fr", "it")
+        key(flow, channel, language) for channel in ("email", "sms") for language in ("nl", "de", "fr", "it")
     ]
     with CaptureQueriesContext(connection) as queries:
         found = load_copies(wanted)

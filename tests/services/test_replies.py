@@ -12,7 +12,7 @@ import pytest
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.plan import After, Blueprint, On, send
 from oscar_crosschannel.core.sms import segments
-from oscar_crosschannel.models import ConsentEvent, Contact, InboxEvent, Message, Suppression
+from oscar_crosschannel.models import ConsentEvent, Contact, InboxEvent, Message, OrdinaryReply, Suppression
 from oscar_crosschannel.services import consents, contacts, replies, suppressions
 from oscar_crosschannel.services.dispatch import tick as run_engine
 from tests.factories import NOON, enrol_all, owe, registered
@@ -219,6 +219,20 @@ def test_start_lifts_the_carriers_block_and_nothing_else(ann: Any) -> None:
     assert permitted(ann, "sms") == set()
 
 
+@pytest.mark.rule(9, 22)
+@pytest.mark.parametrize(
+    ("words", "scope"), [("yes!", "marketing"), ("yes please", "everything"), ("Oui", "everything")]
+)
+def test_a_yes_that_nobody_asked_for_lifts_a_stop_only_where_the_provider_takes_it_for_start(
+    words: str, scope: str, ann: Any
+) -> None:
+    say("STOP")
+    say(words, now=NOON + MINUTE)
+    block = suppressions.in_force("sms", PHONE)
+    assert block is not None
+    assert block.scope == scope
+
+
 @pytest.mark.rule(10)
 def test_after_stop_and_start_marketing_stays_off_until_a_new_yes(ann: Any) -> None:
     say("STOP")
@@ -272,6 +286,39 @@ def test_other_words_and_machines_change_nothing(body: str, ann: Any) -> None:
     assert say(body) == ""
     assert permitted(ann, "sms") == set(TOPICS)
     assert suppressions.in_force("sms", PHONE) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "is_read"),
+    [
+        ("When does the sale end?", True),
+        ("cancel my order", True),
+        ("👍", True),
+        ("", True),  # a picture, perhaps
+        ("Yes", True),  # to what, a person may know
+        ("Orders?", True),
+        ("HELP", False),
+        ("START", False),
+        ("STOP", False),
+        ("leave me alone", False),  # that waits on a page of its own
+        ("Auto-Reply: this number is not read. Reply STOP to stop these messages.", False),
+        ("Liked “Quillbrook: 10 % off. Reply STOP to opt out”", False),
+    ],
+)
+def test_what_has_no_consequence_is_read_by_staff(body: str, is_read: bool, ann: Any) -> None:
+    say(body)
+    assert list(OrdinaryReply.objects.values_list("data__body", "unread")) == [(body, True)] * is_read
+
+
+def test_a_yes_that_was_asked_for_needs_nobody_to_read_it() -> None:
+    tick(guest(), "sms", PHONE)
+    say("YES")
+    assert not OrdinaryReply.objects.exists()
+
+
+def test_a_number_nobody_knows_is_read_too() -> None:
+    say("Is this the shop at the harbour?", phone="+12125550199")
+    assert OrdinaryReply.objects.get().phone == "+12125550199"
 
 
 @pytest.mark.rule(22)

@@ -87,7 +87,7 @@ def test_past_the_deadline_no_call_begins_and_the_rest_is_given_back(email: Lett
 def test_a_text_whose_turn_comes_in_the_last_minutes_is_given_back(sms: Wires) -> None:
     evening = CLOSES - timedelta(minutes=6)
     handed, batch = handed_over(3, Text, evening)
-    clock = Strides(evening, timedelta(seconds=50))
+    clock = Strides(evening, timedelta(seconds=25))
     results = list(send(handed, turns=Turns(), clock=clock, deadline=evening + HOUR))
     assert kinds(iter(results)) == ["Receipt", "Receipt", "NoneType"]
     record(results, batch.token, now=evening)

@@ -29,7 +29,7 @@ def change(*, enabled: bool | None = None, now: datetime = NOON, **steps: StepTu
     """Change `Pair`, as the admin does."""
     with transaction.atomic():
         flow = lock(flow_of_pair().pk)
-        return retune(flow, Pair(), Tuning(enabled=enabled, steps=steps), now=now)
+        return retune(flow, Pair.plan(), Tuning(enabled=enabled, steps=steps), now=now)
 
 
 def flow_of_pair() -> Flow:

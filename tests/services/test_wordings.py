@@ -239,3 +239,19 @@ def test_words_for_single_topics_permit_just_these() -> None:
     assert permitted(ann, "email") == {"order_updates"}
     assert set(TOPICS).isdisjoint(permitted(ann, "email"))
     assert answer("email", ANN).text != shown.digest
+
+
+@pytest.mark.rule(39)
+@pytest.mark.parametrize("language", ["en", "en-gb", "de", "fr"])
+def test_only_words_that_say_so_let_texts_come_at_any_hour(language: str) -> None:
+    """A grant keeps what its words said, whatever they say later."""
+    asked, marketing = (wordings.shipped(kind, language).words for kind in (wordings.ORDER_TEXTS, "sms"))
+    assert wordings.says_any_hour(asked, language)
+    assert not wordings.says_any_hour(marketing, language)
+    kept = wordings.keep(wordings.wording(wordings.ORDER_TEXTS, language), language=language, now=NOON)
+    assert kept.any_hour
+    assert not wordings.store("sms", language, ["events"], "Text me.", now=NOON).any_hour
+
+
+def test_words_in_a_language_that_nobody_here_reads_are_taken_for_daytime() -> None:
+    assert not wordings.says_any_hour("at any hour", "eo")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -80,6 +81,23 @@ def test_pressing_the_button_twice_says_thank_you_twice(url: str, stranger: Clie
 
 
 # it refuses
+
+
+@pytest.mark.rule(8)
+def test_a_number_that_cannot_be_asked_now_is_said_to_be_so_and_asked_by_a_later_press(
+    stranger: Client, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_OPT_IN_TEXTS_AN_HOUR = 0
+    member(language="en")
+    tick(guest(), "sms", PHONE)
+    url = url_of(ConsentEvent.objects.get(action="request").pk)
+    answer = stranger.post(url).content.decode()
+    assert "We cannot ask this number for its YES now." in answer
+    assert "Not yet: +1••••••0123" in answer
+    settings.CROSSCHANNEL_OPT_IN_TEXTS_AN_HOUR = 1
+    assert "<button" in stranger.get(url).content.decode()
+    assert "One more step" in stranger.post(url).content.decode()
+    assert InboxEvent.objects.filter(name="consent.requested.sms").count() == 1
 
 
 def test_a_link_that_is_too_old_says_so(uwe: Contact, url: str, stranger: Client) -> None:

@@ -19,7 +19,15 @@ from django.utils import timezone
 
 from oscar_crosschannel.core import letters, tokens
 from oscar_crosschannel.core.lifecycle import State
-from oscar_crosschannel.models import Attempt, ConsentEvent, Contact, InboxEvent, Message, UnreadReply
+from oscar_crosschannel.models import (
+    Attempt,
+    ConsentEvent,
+    Contact,
+    InboxEvent,
+    Message,
+    OrdinaryReply,
+    UnreadReply,
+)
 from oscar_crosschannel.services import inbox, links, suppressions
 from oscar_crosschannel.services.dispatch import tick
 from tests.factories import NOON, enrol_all
@@ -236,6 +244,34 @@ def test_machines_say_nothing(header: dict[str, str], ann: Contact, answers: str
 def test_other_words_change_nothing(text: str, ann: Contact, answers: str) -> None:
     write(answers, text)
     assert (block(), permitted(ann, "email")) == ("", set(TOPICS))
+
+
+def test_an_ordinary_answer_is_read_by_staff(ann: Contact, message: Message, answers: str) -> None:
+    write(answers, "Where is my order?")
+    write(answers, "It is me, from the office.", sender="ann.at.work@example.net")
+    write(MAILBOX, "A new question", sender=ANN)
+    write(answers, "Help")
+    said = list(OrdinaryReply.objects.order_by("pk").values_list("data__body", flat=True))
+    assert said == ["Where is my order?", "It is me, from the office.", "A new question", "Help"]
+    assert permitted(ann, "email") == set(TOPICS)
+
+
+@pytest.mark.parametrize(
+    ("text", "sender", "headers"),
+    [
+        ("Cheap watches", "spam@example.net", {}),
+        ("I am away.", ANN, {"Auto_Submitted": "auto-replied"}),
+        ("Automatic reply: out of office", ANN, {}),
+        ("STOP", ANN, {}),
+    ],
+    ids=["spam", "machine", "machine without a word of it", "known by its From alone"],
+)
+def test_what_is_no_answer_bothers_nobody(
+    text: str, sender: str, headers: dict[str, str], ann: Contact
+) -> None:
+    write(MAILBOX, text, sender=sender, **headers)
+    assert InboxEvent.objects.count() == 1
+    assert not OrdinaryReply.objects.exists()
 
 
 def test_without_a_mailbox_of_ours_nothing_asks_for_answers(settings: Any, message: Message) -> None:

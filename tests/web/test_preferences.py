@@ -32,7 +32,7 @@ from oscar_crosschannel.models import (
     Topic,
 )
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import consents, contacts, facts, judging, limits, preferences, suppressions
+from oscar_crosschannel.services import asking, consents, contacts, facts, judging, limits, suppressions
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import NOON, owe
 from tests.services.shoppers import ANN, OTHER_PHONE, PHONE, TOPICS, guest, permitted, tick
@@ -265,6 +265,35 @@ def test_details_are_kept_and_count(ann: Contact, url: str, stranger: Client) ->
     assert page.html["lang"] == "de"
 
 
+@pytest.mark.parametrize("door", ["page", "account"], indirect=True)
+def test_the_language_that_was_chosen_is_the_persons_whatever_pages_they_read(
+    door: Door, ann: Contact
+) -> None:
+    save(door.client, door.url, language="de")
+    contacts.identify(user_id=ann.user_id, email=ANN, language="fr", now=NOON)
+    ann.refresh_from_db()
+    assert (ann.language, ann.language_chosen) == ("de", True)
+    save(door.client, door.url, language="fr")
+    ann.refresh_from_db()
+    assert (ann.language, ann.language_chosen) == ("fr", True)
+
+
+def test_a_language_that_nobody_touched_is_still_learnt(ann: Contact, url: str, stranger: Client) -> None:
+    save(stranger, url, fewer="on")
+    contacts.identify(email=ANN, language="fr", now=NOON)
+    ann.refresh_from_db()
+    assert (ann.language, ann.language_chosen) == ("fr", False)
+
+
+def test_the_page_uses_no_words_that_another_catalogue_translates(ann: Contact, url: str) -> None:
+    """Bare, Django's own catalogues read "Email" as the label of a field, and "Save" as what a file is."""
+    ann.language = "es"  # which the app does not speak itself
+    ann.save()
+    page = parsed(Client().get(url))
+    assert {span.get_text() for span in page.select(".cc-cells span")} == {"Email", "Texts"}
+    assert [button.get_text() for button in page.select(".btn-primary.btn-lg")] == ["Save"]
+
+
 @pytest.mark.parametrize(
     ("choice", "ends"),
     [
@@ -462,11 +491,63 @@ def test_who_holds_a_forwarded_link_cannot_put_their_own_phone_in_place_of_the_o
 
 
 def test_only_so_many_strangers_can_be_texted_in_a_day(ann: Contact, member: Client) -> None:
-    for number in range(preferences.MOST_NUMBERS):
+    for number in range(asking.MOST_NUMBERS):
         save(member, ACCOUNT, phone=f"+1206555014{number}", sms_weekly_deals="on")
-    page = save(member, ACCOUNT, phone="+12065550149", sms_weekly_deals="on")
-    assert "try again tomorrow" in page.get_text()
-    assert asked("sms", address="+12065550149") == set()
+    before = row_counts()
+    page = save(member, ACCOUNT, phone="+12065550149", sms_weekly_deals="on", fewer="on")
+    assert "try again tomorrow" in complaint_beside(page, "phone")
+    assert row_counts() == before
+    ann.refresh_from_db()
+    assert not ann.fewer
+
+
+@pytest.mark.rule(8)
+def test_a_number_that_did_not_answer_is_not_asked_again_at_once_and_the_page_says_what_else_to_do(
+    ann: Contact, member: Client
+) -> None:
+    save(member, ACCOUNT, phone=OTHER_PHONE, sms_weekly_deals="on")
+    with time_machine.travel(NOON + timedelta(days=3)):
+        page = save(member, ACCOUNT, sms_weekly_deals="on")
+        assert said(page, "sms-weekly_deals").startswith("Off. Our question whether you want it was not")
+        complaint = complaint_beside(page, "phone")
+    assert "We cannot ask this number for its YES now." in complaint
+    assert "You can also text JOIN from it to the number that our texts come from." in complaint
+    assert InboxEvent.objects.filter(name="consent.requested.sms").count() == 1
+
+
+@pytest.mark.rule(8, 12)
+@pytest.mark.parametrize("words", [{"en": ["TEA CLUB"]}, {}])
+def test_a_person_without_an_email_address_is_told_how_else_to_give_a_number(
+    words: dict[str, list[str]], stranger: Client, settings: Any
+) -> None:
+    settings.CROSSCHANNEL_SMS_JOIN_WORDS = words
+    person = contacts.of_number(PHONE, now=NOON).contact
+    consents.grant(person, "sms", TOPICS, source="test", words="Yes.", address=PHONE, now=NOON)
+    page = save(stranger, path_of(sent_to(person, "sms")), phone=OTHER_PHONE, sms_weekly_deals="on")
+    assert "would have to email you, and know no address" in complaint_beside(page, "phone")
+    assert ("text TEA CLUB from it" in complaint_beside(page, "phone")) is bool(words)
+    assert list(person.points.values_list("address", flat=True)) == [PHONE]
+    assert not InboxEvent.objects.exists()
+
+
+@pytest.mark.rule(26)
+@pytest.mark.parametrize(
+    ("beside", "changes"),
+    [
+        ("email-weekly_deals", {"email_weekly_deals": "on"}),
+        ("phone", {"phone": OTHER_PHONE, "sms_weekly_deals": "on"}),
+    ],
+)
+def test_a_mailbox_that_cannot_be_asked_is_said_to_be_so(
+    beside: str, changes: dict[str, str], stranger: Client
+) -> None:
+    bea = guest("bea@example.com", language="en")
+    url = path_of(sent_to(bea, "email"))
+    cause, scope = Suppression.Cause.HARD_BOUNCE, Suppression.Scope.EVERYTHING
+    suppressions.suppress("email", "bea@example.com", cause=cause, scope=scope, now=NOON)
+    page = save(stranger, url, **changes)
+    assert "our emails do not reach you" in complaint_beside(page, beside)
+    assert not InboxEvent.objects.exists()
 
 
 def test_a_number_that_said_stop_is_told_how_to_come_back(url: str, stranger: Client) -> None:
@@ -597,7 +678,9 @@ def test_the_merchants_own_wording_is_what_one_agrees_to(url: str, ann: Contact,
     save(stranger, url, email_weekly_deals="on")
     event = ConsentEvent.objects.latest("pk")
     assert event.text is not None
-    assert event.text.words == "Quillbrook may mail me Weekly deals, Basket reminders, Events."
+    assert (
+        event.text.words == "Quillbrook may mail me Weekly deals, Basket reminders, Review requests, Events."
+    )
     assert consents.topics_of(event) == [DEALS]
 
 
@@ -611,6 +694,14 @@ def sent_to(contact: Contact, channel: str) -> Message:
     message.point = contact.points.get(channel=channel, current=True)
     message.save()
     return message
+
+
+def complaint_beside(page: BeautifulSoup, name: str) -> str:
+    """What the page says is wrong with a field, in the list that leads there."""
+    link = page.select_one(f"[role=alert] a[href='#id_{name}']")
+    assert link is not None
+    assert link.parent is not None
+    return " ".join(link.parent.get_text().split())
 
 
 def claimed(contact: Contact) -> Message:

@@ -1,0 +1,356 @@
+"""Events and webinars: when and where a product takes place, calling it off, and inviting people to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django import forms
+from django.conf import settings as django_settings
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, QueryDict
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import get_text_list
+from django.utils.translation import gettext, gettext_lazy as _, ngettext
+from oscar.core.loading import get_model
+
+from ..blueprints.events import EventInvitation
+from ..models import ScheduledEvent, Topic
+from ..oscar import events
+from ..services import schedules
+from ..services.plans import load_plans
+from . import titles
+from .acting import Act, ActingAdmin, Done, back_to
+from .editing import EditingAdmin, Sheet, SheetForm
+from .reading import badge
+
+Product = get_model("catalogue", "Product")
+
+#: How browsers send a date and a time of day.
+_BROWSERS = "%Y-%m-%dT%H:%M"
+#: Products to choose among when the words fit several.
+_SUGGESTED = 5
+
+
+class WallClock(forms.DateTimeField):
+    """A date and a time of day as a clock on the wall shows them; where the wall is, another field says."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_BROWSERS)
+
+    def to_python(self, value: Any) -> datetime | None:
+        if value in self.empty_values:
+            return None
+        try:
+            return datetime.fromisoformat(str(value)).replace(tzinfo=None, second=0, microsecond=0)
+        except ValueError:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+
+class EventForm(SheetForm):
+    """What a merchant says of an event."""
+
+    product = forms.CharField(
+        label=_("Product"),
+        max_length=255,
+        widget=forms.TextInput({"class": "vTextField"}),
+        help_text=_("Its title, or its number (UPC). Who buys it, or a variant of it, books the event."),
+    )
+    starts_at = WallClock(label=_("Begins"))
+    ends_at = WallClock(label=_("Ends"))
+    zone = forms.ChoiceField(
+        label=_("Time zone"),
+        help_text=_("Whose clock begin and end are told in. People who join by a link read their own."),
+    )
+    place = forms.CharField(
+        label=_("Place"), max_length=200, required=False, widget=forms.TextInput({"class": "vTextField"})
+    )
+    join_link = forms.CharField(
+        label=_("Link to join"),
+        max_length=500,
+        required=False,
+        widget=forms.URLInput({"class": "vTextField"}),
+        help_text=_("Messages lead there by a link of the shop, which stays right when this one changes."),
+    )
+    agenda = forms.CharField(
+        label=_("Agenda"), required=False, widget=forms.Textarea({"rows": 6, "class": "cc-words"})
+    )
+
+    def __init__(self, data: QueryDict | None, *, event: ScheduledEvent, now: datetime) -> None:
+        self._event, self._now = event, now
+        initial: dict[str, Any] = {
+            name: getattr(event, name) for name in ("zone", "place", "join_link", "agenda")
+        }
+        if event.pk:
+            initial |= {name: _on_the_wall(event, name) for name in ("starts_at", "ends_at")}
+        super().__init__(data, title=_("The event"), initial=initial)
+        if event.pk:
+            del self.fields["product"]
+        zone: Any = self.fields["zone"]
+        zone.choices = [(each, each.replace("_", " ")) for each in _zones(event.zone)]
+
+    def clean_product(self) -> Any:
+        words = self.cleaned_data["product"].strip()
+        found = list(Product.objects.filter(Q(upc=words) | Q(title__iexact=words))[:2])
+        if len(found) == 1:
+            return found[0]
+        similar = Product.objects.filter(title__icontains=words).order_by("title")[:_SUGGESTED]
+        names = [f"{each.get_title()} ({each.upc})" if each.upc else each.get_title() for each in similar]
+        if found:
+            raise ValidationError(gettext("Several products are called so. Give its number (UPC)."))
+        if names:
+            told = gettext("No product is called exactly so. Do you mean %(products)s?")
+            raise ValidationError(told % {"products": get_text_list(names, gettext("or"))})
+        raise ValidationError(gettext("The shop has no such product."))
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if "zone" in said:
+            for name in ("starts_at", "ends_at"):
+                if said.get(name):
+                    said[name] = self._instant(name, said[name], ZoneInfo(said["zone"]))
+        if not self.errors:
+            try:
+                schedules.check(self.event(said), self._event if self._event.pk else None, now=self._now)
+            except ValidationError as error:
+                self.add_error(None, error)
+        return said
+
+    def event(self, said: Mapping[str, Any]) -> ScheduledEvent:
+        """The event as the form says."""
+        event = copy(self._event)
+        for name in self.fields:
+            setattr(event, name, said[name])
+        return event
+
+    def _instant(self, name: str, wall: datetime, zone: ZoneInfo) -> datetime:
+        instant = wall.replace(tzinfo=zone).astimezone(UTC)
+        if instant.astimezone(zone).replace(tzinfo=None) != wall:
+            self.add_error(name, gettext("This time does not exist there: clocks are put forward that day."))
+        return instant
+
+
+def _on_the_wall(event: ScheduledEvent, name: str) -> str:
+    instant: datetime = getattr(event, name)
+    return instant.astimezone(event.clock).strftime(_BROWSERS)
+
+
+def _zones(present: str) -> list[str]:
+    """Those that are called by a place, and the one in use."""
+    places = {zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")}
+    return sorted(places | {present, "UTC"})
+
+
+class EventSheet(Sheet):
+    """An event."""
+
+    row: ScheduledEvent
+
+    @staticmethod
+    def find(key: str, *, lock: bool) -> ScheduledEvent | None:
+        rows = ScheduledEvent.objects.select_related("product__parent")
+        if lock:
+            rows = rows.select_for_update(of=("self",), no_key=True)
+        return rows.filter(pk=key).first() if key.isdecimal() else None
+
+    @staticmethod
+    def blank() -> ScheduledEvent:
+        return ScheduledEvent(zone=django_settings.TIME_ZONE)
+
+    def title(self) -> str:
+        return _title(self.row) if self.row.pk else gettext("A new event")
+
+    def forms(self, data: QueryDict | None) -> Sequence[SheetForm]:
+        return [EventForm(data, event=self.row, now=self.now)]
+
+    def told(self) -> Mapping[str, str]:
+        event = self.row
+        return {
+            gettext("Product"): _title(event),
+            gettext("Begins"): _moment(event, event.starts_at),
+            gettext("Ends"): _moment(event, event.ends_at),
+            gettext("Place"): event.place,
+            gettext("Link to join"): event.join_link,
+            gettext("Agenda"): event.agenda,
+        }
+
+    def keep(self, sections: Sequence[EventForm]) -> str:
+        (form,) = sections
+        is_new = not self.row.pk
+        self.row = form.event(form.cleaned_data)
+        is_news = schedules.save(self.row, now=self.now)
+        if not is_news or not (booked := events.seats(self.row)):
+            return ""
+        if is_new:
+            return ngettext(
+                "%(count)d seat was booked before and gets its reminder",
+                "%(count)d seats were booked before and get their reminders",
+                booked,
+            ) % {"count": booked}
+        return ngettext(
+            "whoever booked is told (%(count)d seat)", "those who booked are told (%(count)d seats)", booked
+        ) % {"count": booked}
+
+    def facts(self) -> Sequence[tuple[str, Any]]:
+        event = self.row
+        if not event.pk:
+            return ()
+        does = [
+            format_html('<a href="{}">{}</a>', act.url(event.pk), act.title)
+            for act in ACTS
+            if event.is_on(self.now) and act.is_allowed(self.user)
+        ]
+        facts: list[tuple[str, Any]] = [
+            (gettext("Product"), titles.link(event.product, _title(event))),
+            (gettext("State"), _badge(event, self.now)),
+            (gettext("Seats booked"), events.seats(event)),
+        ]
+        return [*facts, *((gettext("You can also"), each) for each in does)]
+
+    def lead(self) -> str:
+        if not self.row.pk:
+            return ""
+        if self.row.cancelled_at:
+            return gettext("It is cancelled: only its agenda can be changed.")
+        if self.row.is_over(self.now):
+            return gettext("It is over: only its agenda can be changed.")
+        return gettext(
+            "When begin, end, place or link change, everybody who booked is told at once, by email and by text."
+        )
+
+
+class CancelEvent(Act):
+    key, of, permission = "cancel", ScheduledEvent, "cancel_scheduledevent"
+    title = _("Cancel the event")
+
+    @staticmethod
+    def choose(ids: Sequence[int]) -> QuerySet[Any]:
+        return ScheduledEvent.objects.select_related("product__parent").filter(pk__in=ids[:1])
+
+    @property
+    def event(self) -> ScheduledEvent:
+        event: ScheduledEvent = self.rows[0]
+        return event
+
+    def about(self) -> Iterable[str]:
+        booked = events.seats(self.event)
+        if booked:
+            yield ngettext(
+                "%(count)d seat is booked. Whoever booked it is told at once, by email and by text.",
+                "%(count)d seats are booked. Those who booked are told at once, by email and by text.",
+                booked,
+            ) % {"count": booked}
+        else:
+            yield gettext("Nobody has booked.")
+        yield gettext("Its entry leaves their calendars, and they are reminded of nothing.")
+        yield gettext("Orders and payments stay as they are: give back by hand what was paid.")
+        yield gettext("Nobody can take this back.")
+
+    def objection(self) -> str:
+        return _objection(self.event, self.now)
+
+    def do(self, said: Mapping[str, Any], actor: str) -> Done:
+        if not schedules.cancel(self.event, now=self.now):
+            return Done(
+                gettext("There was nothing to cancel any more; nothing has changed."), went_well=False
+            )
+        logged = gettext("cancelled the event: %(note)s") % said
+        return Done(gettext("The event is cancelled."), log=[(self.event, logged)])
+
+    def page(self) -> str:
+        return back_to(self.event)
+
+
+class InviteToEvent(CancelEvent):
+    key, permission = "invite", "invite_scheduledevent"
+    title = _("Invite people to the event")
+
+    def about(self) -> Iterable[str]:
+        count = events.agreed().count()
+        topic = Topic.objects.filter(key=events.INVITED).first()
+        yield ngettext(
+            "%(count)d person agreed to emails about “%(topic)s” and is invited.",
+            "%(count)d people agreed to emails about “%(topic)s” and are invited.",
+            count,
+        ) % {"count": count, "topic": titles.topic(topic) if topic else events.INVITED}
+        yield gettext("Who has booked, or was invited before, is not invited again.")
+        yield gettext("Frequency limits hold: who got much lately gets the invitation later, or not at all.")
+
+    def objection(self) -> str:
+        flow = next((each for each in load_plans() if each.plan.key == EventInvitation.key), None)
+        if flow is None or not flow.plan.enabled:
+            title = titles.plan(EventInvitation.plan())
+            return gettext("The flow “%(flow)s” is off.") % {"flow": title}
+        return _objection(self.event, self.now)
+
+    def do(self, said: Mapping[str, Any], actor: str) -> Done:
+        schedules.announce(self.event, now=self.now)
+        logged = gettext("invited people to the event: %(note)s") % said
+        return Done(gettext("The invitations are on their way."), log=[(self.event, logged)])
+
+
+ACTS: tuple[type[Act], ...] = (InviteToEvent, CancelEvent)
+
+
+@admin.register(ScheduledEvent)
+class ScheduledEventAdmin(ActingAdmin, EditingAdmin):
+    sheet = EventSheet
+    acts = ACTS
+    list_display = ("what", "begins", "where", "state")
+    list_select_related = ("product__parent",)
+    ordering = ("-starts_at",)
+    sortable_by = ()
+
+    @admin.display(description=_("event"))
+    def what(self, event: ScheduledEvent) -> str:
+        return _title(event)
+
+    @admin.display(description=_("begins"))
+    def begins(self, event: ScheduledEvent) -> str:
+        return _moment(event, event.starts_at)
+
+    @admin.display(description=_("where"))
+    def where(self, event: ScheduledEvent) -> str:
+        return event.place or gettext("by a link")
+
+    @admin.display(description=_("state"))
+    def state(self, event: ScheduledEvent) -> SafeString:
+        return _badge(event, timezone.now())
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """As the user's permissions say; what somebody booked is cancelled instead."""
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        to_delete, counts, forbidden, _protected = super().get_deleted_objects(objs, request)
+        booked = [event for event in objs if events.seats(event)]
+        why = gettext("Somebody has booked “%(event)s”: cancel it, so that they are told.")
+        return to_delete, counts, forbidden, [why % {"event": _title(event)} for event in booked]
+
+
+def _title(event: ScheduledEvent) -> str:
+    return str(event.product.get_title())
+
+
+def _moment(event: ScheduledEvent, instant: datetime) -> str:
+    """On the event's own clock, which the words name."""
+    local = instant.astimezone(event.clock)
+    return f"{formats.date_format(local, 'DATETIME_FORMAT')} ({event.zone.replace('_', ' ')})"
+
+
+def _objection(event: ScheduledEvent, now: datetime) -> str:
+    if event.cancelled_at is not None:
+        return gettext("It is cancelled already.")
+    return gettext("It is over.") if event.is_over(now) else ""
+
+
+def _badge(event: ScheduledEvent, now: datetime) -> SafeString:
+    if event.cancelled_at is not None:
+        return badge(_("cancelled"), "bad")
+    return badge(_("over"), "quiet") if event.is_over(now) else badge(_("to come"), "good")

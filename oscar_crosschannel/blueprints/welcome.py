@@ -1,0 +1,66 @@
+"""Somebody signs up: a code at once by text, the shop's story in two emails, and a word before the code ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..core.plan import After, Blueprint, Context, On, Run, send
+from ..services import vouchers
+from ..services.subscribers import JOINED
+from .shopfront import Shopfront
+
+
+class Welcome(Shopfront, Blueprint):
+    """Welcome"""
+
+    topic = "weekly_deals"
+    start = On(JOINED, once=True)
+    priority = 40
+
+    glossary = {
+        **Shopfront.glossary,
+        "code": _("The code of the first message, as long as nobody has used it; else empty"),
+        "code_until": _("Until when it works; written as you like, such as {{ code_until|date:'j F, H:i' }}"),
+    }
+
+    # Nothing by email at once: the shop's own mail about the new account comes then.
+    hello = send("sms", at=After(minutes=0), voucher=True, voucher_valid=timedelta(days=8))
+    story = send("email", at=After(days=1))
+    guide = send("email", at=After(days=3))
+    expiring = send("sms", at=After(days=7), unless="purchased")
+
+    def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
+        """About the shop, and the code. Without a code that still works nobody is told that it expires."""
+        about_shop, codes = super().context(runs), _codes(runs)
+        return {
+            run.message_id: _with_code(about_shop[run.message_id], codes.get(run.message_id, {}))
+            for run in runs
+            if run.step != "expiring" or run.message_id in codes
+        }
+
+    def example(self) -> Context:
+        code = {"code": "WELCOME4YOU", "code_until": timezone.now() + timedelta(days=1)}
+        return _with_code(super().example(), code)
+
+
+def _codes(runs: Sequence[Run]) -> dict[int, dict[str, Any]]:
+    """By message: the code of its run, unless it was used, or made to end before the last message comes."""
+    grants = vouchers.of_runs({run.enrolment_id for run in runs if run.enrolment_id is not None})
+    used = vouchers.used(grants.values())
+    return {
+        run.message_id: {"code": grant.code, "code_until": grant.valid_until}
+        for run in runs
+        if (grant := grants.get(run.enrolment_id or 0)) is not None
+        and grant.pk not in used
+        and grant.valid_until > run.anchor + Welcome.expiring.delay
+    }
+
+
+def _with_code(said: Context, code: Mapping[str, Any]) -> Context:
+    return replace(said, values={"code": "", "code_until": None, **said.values, **code})

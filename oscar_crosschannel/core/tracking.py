@@ -1,0 +1,80 @@
+"""Which carrier has a parcel, and under which number: found in what staff wrote beside it.
+
+Oscar has one field for it, free text: "UPS 1Z999AA10123456784", "DHL: 0034 0434 1610 9401 5902". A carrier
+that is named there is believed, and so is a number of a form that is nobody else's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+#: A number of no known carrier: letters and digits, four digits in a row among them, and no date.
+ANY_NUMBER = r"(?=[A-Z0-9-]*\d{4})(?!\d{4}-\d\d-\d\d\b)[A-Z0-9][A-Z0-9-]{6,33}[A-Z0-9]"
+
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[ .](?=\d)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """Who brings parcels, and where one follows them."""
+
+    name: str
+    number: str  #: regular expression of its numbers, in capitals
+    url: str  #: of its page for one parcel, with `{number}`
+    called: tuple[str, ...] = ()  #: further names
+    unmistakable: bool = False  #: nobody else has numbers of that form
+
+    def page(self, number: str) -> str:
+        """Where a parcel is followed."""
+        return self.url.replace("{number}", quote(number, safe=""))
+
+    def is_named(self, notes: str) -> bool:
+        """Whether one of its names is in `notes`, as a word of its own."""
+        names = "|".join(re.escape(name) for name in (self.name, *self.called))
+        return re.search(rf"(?<!\w)(?:{names})(?!\w)", notes, re.IGNORECASE) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """How a parcel is followed; what is not known is empty."""
+
+    number: str = ""
+    carrier: str = ""
+    url: str = ""
+
+
+def find(notes: str, carriers: Iterable[Carrier], *, any_number: str = ANY_NUMBER) -> Tracking:
+    """What `notes` say of a parcel's way. `any_number`: how a number looks whose carrier nobody knows."""
+    known = list(carriers)
+    named = next((carrier for carrier in known if carrier.is_named(notes)), None)
+    if named is not None:
+        number = _first(named.number, notes) or _first(any_number, notes)
+        return Tracking(number=number, carrier=named.name, url=named.page(number) if number else "")
+    for carrier in known:
+        if carrier.unmistakable and (number := _first(carrier.number, notes)):
+            return Tracking(number=number, carrier=carrier.name, url=carrier.page(number))
+    return Tracking(number=_first(any_number, notes))
+
+
+def faults(carrier: Carrier) -> Iterator[str]:
+    """What is wrong with an entry of the table, in words for a developer."""
+    if urlsplit(carrier.url).scheme != "https" or not urlsplit(carrier.url).hostname:
+        yield f"{carrier.name}: {carrier.url!r} is no https address"
+    if "{number}" not in carrier.url:
+        yield f"{carrier.name}: {carrier.url!r} has no {{number}} in it"
+    try:
+        re.compile(carrier.number)
+    except re.error as problem:
+        yield f"{carrier.name}: {carrier.number!r} is no regular expression ({problem})"
+
+
+def _first(pattern: str, notes: str) -> str:
+    """The first number of this form. People write long ones in groups: blanks between digits do not count."""
+    for written in (notes.upper(), _BETWEEN_DIGITS.sub("", notes.upper())):
+        found = re.search(rf"(?<![A-Z0-9])(?:{pattern})(?![A-Z0-9])", written)
+        if found:
+            return found[0]
+    return ""

@@ -1,0 +1,341 @@
+"""What became of the things of an order: parcels sent, delivered, delayed, cancelled.
+
+A shop tells it by shipping events, each with lines and quantities, or by statuses of orders and lines, or by
+both. Oscar saves an event before its quantities, and nothing at all says that a status has been told before;
+so whatever moves is read again half a minute later, and what is then new becomes one event of ours.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from django.db.models import Prefetch
+from django.urls import NoReverseMatch, reverse
+from django.utils import translation
+from django.utils.text import Truncator
+from django.utils.translation import gettext
+from oscar.core.loading import get_model
+
+from ..conf import settings
+from ..core.events import Event
+from ..core.plan import Context, Run
+from ..core.tracking import Tracking
+from ..models import InboxEvent
+from ..services import links
+from . import identity, tracking
+
+Order = get_model("order", "Order")
+OrderLine = get_model("order", "Line")
+ShippingEvent = get_model("order", "ShippingEvent")
+
+SHIPPED, DELIVERED, DELAYED, CANCELLED = "shipped", "delivered", "delayed", "cancelled"
+#: What can become of a parcel, as the settings name it.
+KINDS = (SHIPPED, DELIVERED, DELAYED, CANCELLED)
+#: Name in the inbox of something that moved and is not understood yet. `subjects`: order. `data`: kind, and
+#: shipping_event or line, by id; neither: the status of the whole order.
+MOVED = "order.moved"
+#: How long it may take to save an event with all its quantities, or the status of one line after another.
+SETTLE = timedelta(seconds=30)
+
+#: What has become of a parcel afterwards makes older news pointless.
+_OVERTAKEN_BY = {
+    SHIPPED: {DELIVERED, CANCELLED},
+    DELAYED: {SHIPPED, DELIVERED, CANCELLED},
+    DELIVERED: set[str](),
+    CANCELLED: set[str](),
+}
+#: So many things of a parcel are named in a text, each with so many letters.
+_NAMED, _LETTERS = 2, 26
+
+#: Pieces by the id of their order line.
+Pieces = Mapping[int, int]
+
+
+def kind_of_type(event_type: Any) -> str | None:
+    """What a shipping event of this type says of a parcel."""
+    kinds = {name.casefold(): kind for name, kind in settings.SHIPPING_EVENTS.items()}
+    return kinds.get(event_type.code.casefold()) or kinds.get(event_type.name.casefold())
+
+
+def kind_of_status(status: str | None) -> str | None:
+    """What a status of an order or a line says of its parcels."""
+    kinds = {name.casefold(): kind for name, kind in settings.SHIPPING_STATUSES.items()}
+    return kinds.get((status or "").casefold())
+
+
+# ------------------------------------------------------------------------------------------ what is new
+
+
+def follow(moved: Event) -> Sequence[Event]:
+    """What has become of an order that moved, if nobody told it yet: at most one event."""
+    if moved.name != MOVED:
+        return ()
+    kind = moved.data["kind"]
+    order = _load([moved.subjects["order"]]).get(moved.subjects["order"])
+    if order is None:
+        return ()
+    news = _by_event(order, moved, kind) if "shipping_event" in moved.data else _by_status(order, moved, kind)
+    if news is None:
+        return ()
+    told = identity.of_order(order).event(
+        f"parcel.{kind}", news.key, at=moved.occurred_at, subjects={"order": order.pk}
+    )
+    return (replace(told, data={**told.data, **news.as_data()}),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _News:
+    """What is to be told of some pieces of an order."""
+
+    key: str
+    pieces: Pieces
+    before: Pieces  #: what was told of these lines already
+    number: int  #: the how many-th parcel of its kind it is
+    total: int  #: pieces that there are in all
+    shipping_event: int | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """For the event: JSON. `through` counts, line by line, the pieces told up to this parcel."""
+        through = {line: self.before.get(line, 0) + count for line, count in self.pieces.items()}
+        told = sum(self.before.values()) + sum(self.pieces.values())
+        return {
+            "pieces": {str(line): count for line, count in self.pieces.items()},
+            "through": {str(line): count for line, count in through.items()},
+            "number": self.number,
+            "total": self.total,
+            "is_last": told >= self.total,
+            **({"shipping_event": self.shipping_event} if self.shipping_event else {}),
+        }
+
+
+def _by_event(order: Any, moved: Event, kind: str) -> _News | None:
+    """What a shipping event adds to earlier ones, and to what a status has told."""
+    event = next((each for each in order.told if each.pk == moved.data["shipping_event"]), None)
+    if event is None or kind_of_type(event.event_type) != kind:
+        return None
+    earlier = [each for each in _events(order, {kind}) if each.pk < event.pk]
+    key = f"shipping_event:{event.pk}"
+    return _news(order, kind, key, _pieces_of(order, event), earlier, shipping_event=event.pk)
+
+
+def _by_status(order: Any, moved: Event, kind: str) -> _News | None:
+    """What a status says of pieces that no event speaks of. Lines that changed together are one parcel."""
+    if "line" in moved.data:
+        changed = _changed_lines(order, kind) | {moved.data["line"]}
+        meant = [line for line in order.goods if line.pk in changed and kind_of_status(line.status) == kind]
+    else:
+        meant = order.goods if kind_of_status(order.status) == kind else []
+    if not meant:
+        return None
+    gone = _cancelled(order) if kind != CANCELLED else Counter()
+    pieces = {line.pk: line.quantity - gone[line.pk] for line in meant}
+    return _news(order, kind, _status_key(min(pieces)), pieces, _events(order, {kind}))
+
+
+def _news(
+    order: Any,
+    kind: str,
+    key: str,
+    meant: Pieces,
+    earlier: Collection[Any],
+    *,
+    shipping_event: int | None = None,
+) -> _News | None:
+    by_status = _told_by_status(order, kind)
+    before = Counter[int]()
+    for pieces in (*by_status, *(_pieces_of(order, event) for event in earlier)):
+        before.update(pieces)
+    before = _at_most(order, before)
+    new = {
+        line.pk: count
+        for line in order.goods
+        if (count := min(meant.get(line.pk, 0), line.quantity - before[line.pk])) > 0
+    }
+    if not new:
+        return None
+    gone = _cancelled(order) if kind != CANCELLED else Counter()
+    return _News(
+        key=key,
+        pieces=new,
+        before=before,
+        number=len(by_status) + len(earlier) + 1,
+        total=sum(line.quantity for line in order.goods) - sum(gone.values()),
+        shipping_event=shipping_event,
+    )
+
+
+def _changed_lines(order: Any, kind: str) -> set[int]:
+    """The lines whose change of status waits in the inbox, too."""
+    keys = {f"line:{line.pk}:{kind}": line.pk for line in order.goods}
+    waiting = InboxEvent.objects.filter(name=MOVED, key__in=keys, processed_at=None)
+    return {keys[key] for key in waiting.values_list("key", flat=True)}
+
+
+def _told_by_status(order: Any, kind: str) -> list[Pieces]:
+    """Pieces that were told because of a status, parcel by parcel."""
+    keys = [_status_key(line.pk) for line in order.goods]
+    told = InboxEvent.objects.filter(name=f"parcel.{kind}", key__in=keys).values_list("data", flat=True)
+    return [{int(line): count for line, count in data.get("pieces", {}).items()} for data in told]
+
+
+def _status_key(first_line: int) -> str:
+    """Under its first line a parcel of lines with a status is found again: no line gets a status twice."""
+    return f"status:{first_line}"
+
+
+# ------------------------------------------------------------------------------------------ what is said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """Some pieces of an order, and what became of them."""
+
+    order: Any
+    pieces: Pieces
+    number: int
+    total: int
+    is_last: bool
+    shipping_event: Any = None
+
+    @property
+    def tracking(self) -> Tracking:
+        """How it is followed."""
+        return tracking.read(self.shipping_event.notes) if self.shipping_event else Tracking()
+
+    def context(self) -> Context:
+        """What copy may say of it, in the active language."""
+        lines = [(line.title, self.pieces[line.pk]) for line in self.order.goods if line.pk in self.pieces]
+        how = self.tracking
+        values = {
+            "order": self.order.number,
+            "items": [{"title": title, "quantity": count} for title, count in lines],
+            "contents": contents(lines),
+            "count": sum(self.pieces.values()),
+            "total": self.total,
+            "parcel": self.number,
+            "last": self.is_last and self.number > 1,
+            "carrier": how.carrier,
+            "tracking_number": how.number,
+        }
+        seen = order_path(self.order)
+        followed = links.parcel_path(self.shipping_event.pk) if how.url else seen
+        return Context(values=values, links={"parcel": followed, "order": seen})
+
+
+def contents(lines: Sequence[tuple[str, int]]) -> str:
+    """Titles and quantities in a few words: "Earl Grey, 2 x Blue teapot and 1 more"."""
+    named = [
+        Truncator(title).chars(_LETTERS) if count == 1 else f"{count} x {Truncator(title).chars(_LETTERS)}"
+        for title, count in lines[:_NAMED]
+    ]
+    more = len(lines) - len(named)
+    if not more:
+        return ", ".join(named)
+    return gettext("%(things)s and %(more)d more") % {"things": ", ".join(named), "more": more}
+
+
+def news(runs: Sequence[Run], kind: str) -> dict[int, Parcel]:
+    """By message id: the parcel of each run, if what it says still stands and is still news."""
+    orders = _load({run.subjects["order"] for run in runs})
+    found = {}
+    for run in runs:
+        order = orders.get(run.subjects["order"])
+        if order is not None and (parcel := _parcel(order, run, kind)) is not None:
+            found[run.message_id] = parcel
+    return found
+
+
+def _parcel(order: Any, run: Run, kind: str) -> Parcel | None:
+    data = run.data
+    event = next((each for each in order.told if each.pk == data.get("shipping_event")), None)
+    if "shipping_event" in data and (event is None or kind_of_type(event.event_type) != kind):
+        return None  # it was taken back
+    if kind != CANCELLED and order.status in settings.NON_CONVERTING_STATUSES:
+        return None
+    since = _become(order, _OVERTAKEN_BY[kind])
+    if all(since[int(line)] >= count for line, count in data["through"].items()):
+        return None
+    return Parcel(
+        order=order,
+        pieces={int(line): count for line, count in data["pieces"].items()},
+        number=data["number"],
+        total=data["total"],
+        is_last=data["is_last"],
+        shipping_event=event,
+    )
+
+
+def page(shipping_event_id: int) -> str | None:
+    """Where the parcel of a shipping event is followed: an address at its carrier, or a path of the shop."""
+    event = ShippingEvent.objects.select_related("order__user").filter(pk=shipping_event_id).first()
+    if event is None:
+        return None
+    return tracking.read(event.notes).url or order_path(event.order)
+
+
+def order_path(order: Any) -> str:
+    """Where its buyer sees an order, in the active language; without such a page, the shop's first."""
+    if settings.ORDER_URL:
+        return settings.ORDER_URL.replace("{number}", quote(str(order.number), safe=""))
+    try:
+        if order.user_id:
+            return reverse("customer:order", kwargs={"order_number": order.number})
+        known = {"order_number": order.number, "hash": order.verification_hash()}
+        return reverse("customer:anon-order", kwargs=known)
+    except NoReverseMatch:
+        return "/"
+
+
+def in_language(parcel: Parcel, language: str) -> Context:
+    """What copy may say of a parcel, in a reader's language."""
+    with translation.override(language):
+        return parcel.context()
+
+
+# ------------------------------------------------------------------------------------------ reading orders
+
+
+def _load(order_ids: Collection[int]) -> dict[int, Any]:
+    """Orders with their lines (`goods`) and shipping events (`told`), oldest first. Four statements."""
+    lines = OrderLine.objects.order_by("pk")
+    events = ShippingEvent.objects.select_related("event_type").order_by("pk")
+    orders = Order.objects.select_related("user", "shipping_address").prefetch_related(
+        Prefetch("lines", lines, to_attr="goods"),
+        Prefetch("shipping_events", events.prefetch_related("line_quantities"), to_attr="told"),
+    )
+    return {order.pk: order for order in orders.filter(pk__in=order_ids)}
+
+
+def _events(order: Any, kinds: Collection[str]) -> list[Any]:
+    return [event for event in order.told if kind_of_type(event.event_type) in kinds]
+
+
+def _pieces_of(order: Any, event: Any) -> Counter[int]:
+    """What an event is about. One that names no lines, as those made in the admin, is about the whole order."""
+    named = Counter({each.line_id: each.quantity for each in event.line_quantities.all()})
+    return named or Counter({line.pk: line.quantity for line in order.goods})
+
+
+def _become(order: Any, kinds: Collection[str]) -> Counter[int]:
+    """The pieces of which events or statuses say one of these things."""
+    found = Counter[int]()
+    for event in _events(order, kinds):
+        found.update(_pieces_of(order, event))
+    for line in order.goods:
+        if kind_of_status(order.status) in kinds or kind_of_status(line.status) in kinds:
+            found[line.pk] = line.quantity
+    return _at_most(order, found)
+
+
+def _cancelled(order: Any) -> Counter[int]:
+    return _become(order, {CANCELLED})
+
+
+def _at_most(order: Any, pieces: Counter[int]) -> Counter[int]:
+    """Never more of a line than was ordered."""
+    return Counter({line.pk: min(pieces[line.pk], line.quantity) for line in order.goods})

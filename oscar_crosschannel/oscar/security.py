@@ -1,0 +1,76 @@
+"""Changes of an account that its owner must hear of: another email address, another password.
+
+Noticed where every way ends that changes them (Oscar's pages, a password reset, the admin, an API, a shell): in
+the account's own `save`. Of the password Django itself says whether it changed: hashes that are brought up
+to date at a log-in do not count. For the old address one statement asks the database, and only when a save
+may change it; a log-in saves only its time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models.signals import post_save, pre_save
+from django.utils import timezone
+
+from ..core.events import Event
+from ..models import Contact
+from ..services import inbox
+from .safety import safe
+
+#: Names of the events. The first is for the owner of the account as they are reached now; `data`: `email` and
+#: `password`, whether it changed. The second is for the address that the account had before: it is a mailbox
+#: of its own, so it is told like a guest's, and gets nothing else.
+CHANGED, LEFT = "account.changed", "account.email_left"
+
+#: Where the old address waits for the save to succeed.
+_NOTE = "_crosschannel_old_email"
+
+
+@safe("user pre_save")
+def before_saving(
+    sender: Any, *, instance: Any, raw: bool = False, update_fields: Any = None, **kwargs: Any
+) -> None:
+    """The address that the account has until now; nothing is noted if it stays."""
+    field = instance.get_email_field_name()
+    vars(instance).pop(_NOTE, None)
+    if raw or instance.pk is None or (update_fields is not None and field not in update_fields):
+        return
+    with transaction.atomic():
+        old = get_user_model().objects.filter(pk=instance.pk).values_list(field, flat=True).first()
+    if old and old.lower() != (getattr(instance, field) or "").lower():
+        setattr(instance, _NOTE, old)
+
+
+@safe("user post_save")
+def after_saving(sender: Any, *, instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
+    """Tell it, once it is so."""
+    old = vars(instance).pop(_NOTE, "")
+    has_new_password = getattr(instance, "_password", None) is not None
+    if created or raw or not (old or has_new_password):
+        return
+    now, key = timezone.now(), f"user:{instance.pk}:{uuid4().hex}"
+    what = {"email": bool(old), "password": has_new_password}
+    events = [Event(name=CHANGED, key=key, occurred_at=now, user_id=instance.pk, data=what)]
+    with transaction.atomic():
+        if old:
+            known = Contact.objects.filter(user_id=instance.pk).values("name", "language").first()
+            events.append(Event(name=LEFT, key=key, occurred_at=now, email=old, data=known or {}))
+        inbox.publish(*events, now=now)
+
+
+CONNECTIONS = ((pre_save, before_saving), (post_save, after_saving))
+
+
+def connect() -> None:
+    """Listen to accounts being saved. Called once, in `AppConfig.ready`."""
+    for signal, receiver in CONNECTIONS:
+        signal.connect(
+            receiver,
+            sender=get_user_model(),
+            weak=False,
+            dispatch_uid=f"oscar_crosschannel.security.{receiver.__name__}",
+        )

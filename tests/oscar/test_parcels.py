@@ -1,0 +1,336 @@
+"""What becomes of an order is told once, whether by events, by statuses or by both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from oscar.apps.order.exceptions import InvalidShippingEvent
+from oscar.core.loading import get_class, get_model
+from oscar.test import factories
+
+from oscar_crosschannel.core import tokens
+from oscar_crosschannel.core.sms import Encoding, segments
+from oscar_crosschannel.models import Contact, InboxEvent, Message
+from oscar_crosschannel.oscar import parcels
+from oscar_crosschannel.services import consents, dispatch, links
+from tests.services.stage import CHANNELS, Letters, Wires, letters, wires
+
+EventHandler = get_class("order.processing", "EventHandler")
+Order, Line = get_model("order", "Order"), get_model("order", "Line")
+ShippingEventType = get_model("order", "ShippingEventType")
+
+pytestmark = [pytest.mark.django_db]
+ADA, PHONE = "ada@example.com", "+12065550123"
+#: A Tuesday, eleven in the morning in Seattle.
+START = datetime(2026, 3, 10, 18, 0, tzinfo=UTC)
+WHOLE = {"Earl Grey": 2, "Blue teapot": 1}
+
+
+@dataclass
+class Shop:
+    """A shop with one order, of two packets of tea and a teapot, and a clock."""
+
+    order: Any
+    sms: Wires
+    email: Letters
+    traveller: Any
+    now: datetime = START
+
+    def wait(self, **delta: float) -> None:
+        """Let time pass, with a tick when what has moved is understood, and one at the end."""
+        end = self.now + timedelta(**delta)
+        for moment in sorted({min(self.now + parcels.SETTLE, end), end} - {self.now}):
+            self.now = moment
+            self.traveller.move_to(moment, tick=False)
+            dispatch.tick(moment)
+
+    def report(self, quantities: dict[str, int], *, what: str = "Shipped", notes: str = "") -> Any:
+        event_type, _ = ShippingEventType.objects.get_or_create(name=what)
+        lines = list(self.order.lines.filter(title__in=quantities))
+        counts = [quantities[line.title] for line in lines]
+        return EventHandler().handle_shipping_event(self.order, event_type, lines, counts, reference=notes)
+
+    def set_lines(self, status: str, *titles: str) -> None:
+        for line in self.order.lines.filter(title__in=titles):
+            line.set_status(status)
+
+    @property
+    def texts(self) -> list[str]:
+        return [outbound.content.text for outbound in self.sms.calls]
+
+    @property
+    def letters(self) -> list[str]:
+        return [outbound.content.text for outbound in self.email.calls]
+
+
+@pytest.fixture
+def shop(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    settings.CROSSCHANNEL_CHANNELS = CHANNELS
+    letters.cache_clear()
+    wires.cache_clear()
+    settings.CROSSCHANNEL_BASE_URL = "https://quillbrook.example"
+    pipeline = {"Pending": ("Shipped", "Delivered", "Cancelled"), "Shipped": ("Delivered", "Pending")}
+    monkeypatch.setattr(Order, "pipeline", pipeline)
+    monkeypatch.setattr(Line, "pipeline", pipeline)
+    with time_machine.travel(START, tick=False) as traveller:
+        yield Shop(make_order(), wires(), letters(), traveller)
+
+
+def make_order(quantities: dict[str, int] = WHOLE, number: str = "100023") -> Any:
+    basket = factories.create_basket(empty=True)
+    for title, count in quantities.items():
+        basket.add_product(factories.create_product(title=title, price=10, num_in_stock=9), count)
+    order = factories.create_order(number=number, basket=basket)
+    country = factories.CountryFactory(iso_3166_1_a2="US", iso_3166_1_a3="USA")
+    order.shipping_address = factories.ShippingAddressFactory(phone_number=PHONE, country=country, state="WA")
+    order.guest_email, order.user = ADA, None
+    order.save()
+    return order
+
+
+def told(shop: Shop) -> list[str]:
+    """What was texted, each in its first words after the shop's name."""
+    return [text.removeprefix("Quillbrook: ").partition(" https://")[0] for text in shop.texts]
+
+
+# It works.
+
+
+def test_an_event_is_told_half_a_minute_later_with_what_is_in_the_parcel(shop: Shop) -> None:
+    shop.report({"Earl Grey": 1})
+    dispatch.tick(shop.now + timedelta(seconds=20))
+    assert not shop.texts
+    shop.wait(minutes=1)
+    assert told(shop) == ["parcel 1 of your order 100023 is on its way, 1 of 3 items: Earl Grey."]
+    assert not shop.letters
+
+
+def test_pieces_of_one_line_in_two_parcels(shop: Shop) -> None:
+    shop.report({"Earl Grey": 1})
+    shop.report({"Earl Grey": 1, "Blue teapot": 1})
+    shop.wait(minutes=1)
+    assert told(shop) == [
+        "parcel 1 of your order 100023 is on its way, 1 of 3 items: Earl Grey.",
+        "the last parcel of your order 100023 is on its way, 2 of 3 items: Earl Grey, Blue teapot.",
+    ]
+
+
+def test_an_event_without_quantities_is_about_the_whole_order(shop: Shop) -> None:
+    event_type = ShippingEventType.objects.create(name="Dispatched")
+    shop.order.shipping_events.create(event_type=event_type)
+    shop.wait(minutes=1)
+    assert told(shop) == ["your order 100023 is on its way. Follow it:"]
+
+
+@pytest.mark.parametrize(
+    ("what", "whole", "part"),
+    [
+        (
+            "Delivered",
+            "your order 100023 was delivered.",
+            "delivered, 1 of 3 items of your order 100023: Blue teapot.",
+        ),
+        (
+            "delayed",
+            "your order 100023 takes longer than we thought. We are sorry, and tell you when it is on its way.",
+            "sorry, 1 of 3 items of your order 100023 come later: Blue teapot.",
+        ),
+        (
+            "CANCELED",
+            "your order 100023 was cancelled.",
+            "cancelled, 1 of 3 items of your order 100023: Blue teapot.",
+        ),
+    ],
+)
+def test_other_news_of_a_parcel_are_told_as_well(what: str, whole: str, part: str, shop: Shop) -> None:
+    shop.report(WHOLE, what=what)
+    shop.wait(minutes=1)
+    shop.order = make_order(number="100024")
+    shop.report({"Blue teapot": 1}, what=what)
+    shop.wait(minutes=1)
+    assert told(shop) == [whole, part.replace("100023", "100024")]
+
+
+def test_statuses_of_lines_that_change_together_are_one_parcel(shop: Shop) -> None:
+    shop.set_lines("Shipped", "Earl Grey", "Blue teapot")
+    shop.wait(minutes=2)
+    assert told(shop) == ["your order 100023 is on its way. Follow it:"]
+
+
+def test_statuses_of_lines_that_change_apart_are_two(shop: Shop) -> None:
+    shop.set_lines("Shipped", "Blue teapot")
+    shop.wait(hours=1)
+    shop.set_lines("Shipped", "Earl Grey")
+    shop.wait(hours=1)
+    assert told(shop) == [
+        "parcel 1 of your order 100023 is on its way, 1 of 3 items: Blue teapot.",
+        "the last parcel of your order 100023 is on its way, 2 of 3 items: 2 x Earl Grey.",
+    ]
+
+
+def test_what_was_cancelled_is_not_counted_among_what_is_to_come(shop: Shop) -> None:
+    shop.report({"Blue teapot": 1}, what="Cancelled")
+    shop.report({"Earl Grey": 2})
+    shop.wait(minutes=1)
+    assert sorted(told(shop)) == [
+        "cancelled, 1 of 3 items of your order 100023: Blue teapot.",
+        "your order 100023 is on its way. Follow it:",
+    ]
+
+
+def test_the_link_of_a_known_carrier_leads_there_by_way_of_the_shop(shop: Shop, client: Client) -> None:
+    event = shop.report(WHOLE, notes="DHL 00340434161094015902")
+    path = links.parcel_path(event.pk)
+    assert client.get(path)["Location"].startswith("https://www.dhl.com/")
+
+    event.notes = "on its way"
+    event.save()
+    assert client.get(path)["Location"] == f"https://quillbrook.example{parcels.order_path(shop.order)}"
+
+
+def test_a_store_with_pages_of_its_own_says_where_an_order_is_seen(shop: Shop, settings: Any) -> None:
+    settings.CROSSCHANNEL_ORDER_URL = "/my/orders/{number}"
+    assert parcels.order_path(shop.order) == "/my/orders/100023"
+
+
+@pytest.mark.parametrize("state", ["whole", "part", "last"])
+@pytest.mark.rule(81)
+def test_a_text_of_usual_length_is_one_segment(state: str, shop: Shop) -> None:
+    if state == "last":
+        shop.report({"Earl Grey": 2})
+    shop.report(WHOLE if state == "whole" else {"Blue teapot": 1})
+    shop.wait(minutes=1)
+    found = segments(shop.texts[-1])
+    assert (found.encoding, found.count) == (Encoding.GSM7, 1)
+
+
+# It refuses.
+
+
+@pytest.mark.parametrize("pause", [0, 2], ids=["at-once", "hours-later"])
+def test_a_status_after_the_events_tells_nothing_new(pause: int, shop: Shop) -> None:
+    shop.report(WHOLE)
+    shop.wait(hours=pause)
+    shop.order.set_status("Shipped")
+    shop.set_lines("Shipped", *WHOLE)
+    shop.wait(hours=2)
+    assert len(shop.texts) == 1
+
+
+@pytest.mark.parametrize("pause", [0, 2], ids=["at-once", "hours-later"])
+def test_events_after_the_status_tell_nothing_new(pause: int, shop: Shop) -> None:
+    shop.order.set_status("Shipped")
+    shop.wait(hours=pause)
+    shop.report({"Earl Grey": 2})
+    shop.report({"Blue teapot": 1})
+    shop.wait(hours=2)
+    assert len(shop.texts) == (1 if pause else 2), "who reports two parcels in one breath means two"
+
+
+def test_a_status_after_one_parcel_tells_of_the_rest(shop: Shop) -> None:
+    shop.report({"Blue teapot": 1})
+    shop.wait(hours=1)
+    shop.order.set_status("Shipped")
+    shop.wait(hours=1)
+    assert told(shop)[1:] == [
+        "the last parcel of your order 100023 is on its way, 2 of 3 items: 2 x Earl Grey."
+    ]
+
+
+def test_a_status_that_comes_a_second_time_tells_nothing(shop: Shop) -> None:
+    for status in ("Shipped", "Pending", "Shipped"):
+        shop.order.set_status(status) if status != "Pending" else Order.objects.update(status="Pending")
+        shop.wait(hours=1)
+        shop.order.refresh_from_db()
+    assert len(shop.texts) == 1
+
+
+def test_an_event_that_oscar_takes_back_is_not_told(shop: Shop) -> None:
+    event_type = ShippingEventType.objects.create(name="Shipped")
+    line = shop.order.lines.get(title="Blue teapot")
+    with pytest.raises(InvalidShippingEvent):
+        EventHandler().create_shipping_event(shop.order, event_type, [line], [5])
+    assert InboxEvent.objects.filter(name=parcels.MOVED).exists()
+    shop.wait(hours=1)
+    assert not shop.texts
+
+
+def test_what_the_shop_calls_its_own_affair_is_nobody_elses(shop: Shop) -> None:
+    shop.report(WHOLE, what="Picked")
+    assert not InboxEvent.objects.filter(name=parcels.MOVED).exists()
+
+
+def test_an_order_that_came_to_nothing_is_not_announced(shop: Shop, settings: Any) -> None:
+    settings.CROSSCHANNEL_NON_CONVERTING_STATUSES = ["Pending"]
+    shop.report(WHOLE)
+    shop.wait(hours=1)
+    assert not shop.texts
+
+
+@pytest.mark.rule(22)
+def test_who_declined_texts_about_orders_is_written_to_instead(shop: Shop) -> None:
+    shop.report({"Earl Grey": 1})
+    shop.wait(minutes=1)
+    consents.revoke("sms", PHONE, topics=["order_updates"], source="page", mechanism="link", now=shop.now)
+    shop.report({"Blue teapot": 1})
+    shop.wait(minutes=1)
+    assert (len(shop.texts), len(shop.letters)) == (1, 1)
+    assert "1 × Blue teapot" in shop.letters[0]
+
+
+def test_an_order_without_a_phone_is_told_by_email(shop: Shop) -> None:
+    shop.order.shipping_address = None
+    shop.order.save()
+    shop.report(WHOLE)
+    shop.wait(minutes=1)
+    assert (len(shop.texts), len(shop.letters)) == (0, 1)
+
+
+def test_a_number_that_was_made_up_gives_no_page(shop: Shop, client: Client) -> None:
+    event = shop.report(WHOLE)
+    forged = tokens.make(tokens.PARCEL, event.pk, keys=[b"not the shop's key"])
+    assert client.get(f"/cc/parcel/{forged}/").status_code == 404
+    assert client.post(links.parcel_path(event.pk)).status_code == 405
+
+
+# It survives.
+
+
+def test_what_was_overtaken_overnight_is_told_no_more(shop: Shop, settings: Any) -> None:
+    settings.CROSSCHANNEL_HELD_UNTIL_MORNING = ["order_updates"]
+    shop.wait(hours=10)  # nine in the evening in Seattle
+    shop.report(WHOLE)
+    shop.wait(hours=3)
+    assert not shop.texts
+    assert not shop.letters, "an email would have said it, and the text never come"
+    shop.report(WHOLE, what="Delivered")
+    shop.wait(hours=14)
+    assert told(shop) == ["your order 100023 was delivered."]
+
+
+def test_news_that_are_a_day_old_are_told_nobody(shop: Shop) -> None:
+    shop.report(WHOLE)
+    dispatch.tick(shop.now + timedelta(hours=25))
+    assert not shop.texts
+    assert [message.reason for message in Message.objects.filter(topic="order_updates")] == ["expired"]
+
+
+def test_a_fold_that_is_repeated_tells_nothing_twice(shop: Shop) -> None:
+    shop.report(WHOLE)
+    shop.wait(minutes=1)
+    InboxEvent.objects.update(processed_at=None, not_before=shop.now)
+    shop.wait(minutes=1)
+    assert len(shop.texts) == 1
+
+
+def test_an_order_whose_buyer_has_no_account_any_more_is_nobodys(shop: Shop) -> None:
+    Order.objects.update(guest_email="")
+    shop.report(WHOLE)
+    shop.wait(hours=1)
+    assert not Contact.objects.exists()
