@@ -284,9 +284,11 @@ class InviteToEvent(CancelEvent):
 
     def objection(self) -> str:
         flow = next((each for each in load_plans() if each.plan.key == EventInvitation.key), None)
+        title = titles.plan(EventInvitation.plan())
         if flow is None or not flow.plan.enabled:
-            title = titles.plan(EventInvitation.plan())
             return gettext("The flow “%(flow)s” is off.") % {"flow": title}
+        if flow.plan.shadow:
+            return gettext("The flow “%(flow)s” is in shadow mode and sends nothing.") % {"flow": title}
         return _objection(self.event, self.now)
 
     def do(self, said: Mapping[str, Any], actor: str) -> Done:

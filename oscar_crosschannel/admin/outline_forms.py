@@ -27,6 +27,8 @@ _STOP = "stop-"
 class OutlineForm(forms.Form):
     """What a flow of the merchant's own says beside its steps."""
 
+    _trigger = ""  #: the event that starts it, where that is settled
+
     def __init__(
         self, data: QueryDict | None, *, outline: Outline, initial: Mapping[str, Any] | None = None
     ) -> None:
@@ -73,6 +75,16 @@ class OutlineForm(forms.Form):
             help_text=_("Where several messages compete for one person, the most important goes first."),
         )
 
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        trigger, topic = data.get("trigger") or self._trigger, data.get("topic")
+        if trigger and topic and not own_flows.fits(trigger, topic):
+            self.add_error(
+                "topic",
+                _("What begins so is advertising. Choose a topic of marketing, which people have agreed to."),
+            )
+        return data
+
     @property
     def plain(self) -> list[forms.BoundField]:
         """All fields but those of `stops`."""
@@ -117,7 +129,7 @@ class FlowForm(OutlineForm):
     state = forms.ChoiceField(label=_("This flow is"), required=False)
 
     def __init__(self, data: QueryDict | None, *, declared: Plan, tuning: Tuning, flow: Flow) -> None:
-        self._is_own = bool(flow.trigger)
+        self._is_own, self._trigger = bool(flow.trigger), flow.trigger
         inherits = tuning.enabled is None and tuning.shadow is None and not self._is_own
         stands = flow_changes.state(declared.tuned(Tuning(enabled=tuning.enabled, shadow=tuning.shadow)))
         outline = flow_versions.outline_of(flow)

@@ -22,6 +22,9 @@ class Trigger:
     about: About = field(default_factory=About)
     starts: bool = True  #: flows may begin with it
     stops: bool = True  #: flows may end with it
+    #: what follows belongs to something the person ordered or asked for; else it is advertising, and a flow
+    #: that begins with it is about a marketing topic
+    is_service: bool = False
     one_run: bool = False  #: see `On`
     again_after: timedelta = timedelta(0)  #: unless the merchant says otherwise
     anchor: str = ""  #: see `On`

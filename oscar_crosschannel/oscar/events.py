@@ -208,7 +208,8 @@ def _spread(news: Event) -> Iterator[Event]:
         yield from happenings
     if told:
         last, _ = told[-1]
-        further = {"was": news.data["was"]} if what == News.CHANGED else {}
+        carried = ("was", "is_partly_told") if what == News.CHANGED else ()
+        further = {name: news.data[name] for name in carried}
         yield schedules.news(event, what, after=last, at=news.occurred_at, **further)
 
 
@@ -223,7 +224,8 @@ def _is_overtaken(event: ScheduledEvent, news: Event) -> bool:
 def _to_bookers(event: ScheduledEvent, news: Event) -> Iterator[tuple[int, list[Event]]]:
     """By order: what its booking is told."""
     at, was = news.occurred_at, news.data.get("was", {})
-    if was == schedules.spoken(event):
+    is_partly_told = news.data.get("is_partly_told", False)
+    if was == schedules.spoken(event) and not is_partly_told:
         return  # it was changed back before anybody heard of it
     for booking in of_event(event, after=news.data["after"], most=CHUNK):
         told: list[Event] = []
@@ -233,7 +235,7 @@ def _to_bookers(event: ScheduledEvent, news: Event) -> Iterator[tuple[int, list[
             case News.CHANGED:
                 key = f":{event.sequence}"
                 told.append(_happening("event.changed", key, booking, event, at=at, was=was))
-                if was["starts_at"] != event.starts_at.isoformat():
+                if is_partly_told or was["starts_at"] != event.starts_at.isoformat():
                     told += _scheduled(booking, event, at=at, news_at=at.isoformat())
             case News.MADE:
                 told += _scheduled(booking, event, at=at)

@@ -134,13 +134,13 @@ def _by_status(order: Any, moved: Event, kind: str) -> _News | None:
         return None
     gone = _cancelled(order) if kind != CANCELLED else Counter()
     pieces = {line.pk: line.quantity - gone[line.pk] for line in meant}
-    return _news(order, kind, _status_key(min(pieces)), pieces, _events(order, {kind}))
+    return _news(order, kind, None, pieces, _events(order, {kind}))
 
 
 def _news(
     order: Any,
     kind: str,
-    key: str,
+    key: str | None,
     meant: Pieces,
     earlier: Collection[Any],
     *,
@@ -160,7 +160,7 @@ def _news(
         return None
     gone = _cancelled(order) if kind != CANCELLED else Counter()
     return _News(
-        key=key,
+        key=key or _status_key(min(new)),
         pieces=new,
         before=before,
         number=len(by_status) + len(earlier) + 1,

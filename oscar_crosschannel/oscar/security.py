@@ -9,9 +9,9 @@ may change it; a log-in saves only its time.
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import is_password_usable
 from django.db import transaction
 from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
@@ -26,34 +26,38 @@ from .safety import safe
 #: of its own, so it is told like a guest's, and gets nothing else.
 CHANGED, LEFT = "account.changed", "account.email_left"
 
-#: Where the old address waits for the save to succeed.
-_NOTE = "_crosschannel_old_email"
+#: Where what the account had before waits for the save to succeed.
+_NOTE = "_crosschannel_before"
 
 
 @safe("user pre_save")
 def before_saving(
     sender: Any, *, instance: Any, raw: bool = False, update_fields: Any = None, **kwargs: Any
 ) -> None:
-    """The address that the account has until now; nothing is noted if it stays."""
+    """The address that the account has until now, if it will be another, and whether it has a password."""
     field = instance.get_email_field_name()
     vars(instance).pop(_NOTE, None)
-    if raw or instance.pk is None or (update_fields is not None and field not in update_fields):
+    if raw or instance.pk is None or not {field, "password"} & set(update_fields or (field,)):
         return
     with transaction.atomic():
-        old = get_user_model().objects.filter(pk=instance.pk).values_list(field, flat=True).first()
-    if old and old.lower() != (getattr(instance, field) or "").lower():
-        setattr(instance, _NOTE, old)
+        known = get_user_model().objects.filter(pk=instance.pk).values_list(field, "password").first()
+    if known is not None:
+        old, password = known
+        is_left = bool(old) and old.lower() != (getattr(instance, field) or "").lower()
+        setattr(instance, _NOTE, (old if is_left else "", is_password_usable(password) and bool(password)))
 
 
 @safe("user post_save")
 def after_saving(sender: Any, *, instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
-    """Tell it, once it is so."""
-    old = vars(instance).pop(_NOTE, "")
-    has_new_password = getattr(instance, "_password", None) is not None
+    """Tell it, once it is so. The first password of an account is no change."""
+    old, had_password = vars(instance).pop(_NOTE, ("", False))
+    has_new_password = had_password and getattr(instance, "_password", None) is not None
     if created or raw or not (old or has_new_password):
         return
-    now, key = timezone.now(), f"user:{instance.pk}:{uuid4().hex}"
+    now = timezone.now()
     what = {"email": bool(old), "password": has_new_password}
+    # once a day for each: whoever changes them all day long must not ring a phone all day long
+    key = f"user:{instance.pk}:{'+'.join(name for name, is_new in what.items() if is_new)}:{now:%Y%m%d}"
     events = [Event(name=CHANGED, key=key, occurred_at=now, user_id=instance.pk, data=what)]
     with transaction.atomic():
         if old:

@@ -127,7 +127,8 @@ def _meant(planned: PlannedFlow, how: On, event: Event) -> Q:
     runs = Q(flow_id=planned.flow_id)
     if how.same:
         runs &= Q(**{f"subjects__{how.same}": event.subjects.get(how.same)})
-        runs &= ~Q(key=event.key)
+        if planned.plan.start.event == event.name:
+            runs &= ~Q(key=event.key)
     return runs
 
 

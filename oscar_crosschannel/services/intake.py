@@ -228,7 +228,8 @@ def _start(event: Event, contact: Contact, plans: Plans, now: datetime) -> str:
 def _follow(event: Event, now: datetime) -> str:
     """Take what else the event means to the shop. An error there must not undo a stop."""
     try:
-        inbox.publish(*shop().follows(event), now=now)
+        with transaction.atomic():  # what the shop wrote goes with what it did not get to say
+            inbox.publish(*shop().follows(event), now=now)
     except DatabaseError:
         raise  # the event is tried again
     except Exception as error:

@@ -40,11 +40,23 @@ def topics_to_choose() -> QuerySet[Topic]:
     return topics.in_order().exclude(key__in=reserved).exclude(purpose=Purpose.CRITICAL)
 
 
+def fits(trigger: str, topic: str) -> bool:
+    """Whether a flow that begins so may be about a topic: without a reason in what somebody ordered or asked
+    for, its messages are marketing, which only a consent permits.
+    """
+    known = triggers.get(trigger)
+    if known is None or known.is_service:
+        return True
+    return Topic.objects.filter(key=topic, purpose=Purpose.MARKETING).exists()
+
+
 @transaction.atomic
 def create(outline: Outline, trigger: str, *, author: int | None, now: datetime) -> Flow:
-    """A flow that is off and has no steps. Raises ValueError for a trigger that starts none."""
+    """A flow that is off and has no steps. Raises ValueError for a trigger that starts none, or not this one."""
     if trigger not in {each.event for each in starting()}:
         raise ValueError(f"No flow begins with {trigger!r}.")
+    if not fits(trigger, outline.topic):
+        raise ValueError(f"What follows {trigger!r} is marketing, and {outline.topic!r} is not.")
     taken = {blueprint.key for blueprint in flows}
     for key in _keys(outline.title, taken, otherwise="flow"):
         flow, created = Flow.objects.get_or_create(key=key, defaults={"enabled": False, "trigger": trigger})

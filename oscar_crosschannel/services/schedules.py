@@ -53,7 +53,8 @@ def save(event: ScheduledEvent, *, now: datetime) -> bool:
         if before is None:
             _publish(event, News.MADE, now=now)
         elif is_news:
-            _publish(event, News.CHANGED, now=now, was=_last_told(before))
+            was, is_partly_told = _last_told(before)
+            _publish(event, News.CHANGED, now=now, was=was, is_partly_told=is_partly_told)
     return is_news
 
 
@@ -126,13 +127,15 @@ def _publish(event: ScheduledEvent, what: News, *, now: datetime, **data: Any) -
     inbox.publish(news(event, what, at=now, **data), now=now)
 
 
-def _last_told(before: ScheduledEvent) -> Mapping[str, str]:
-    """What those who booked know: while an earlier change is not spread to all of them, what was before that.
+def _last_told(before: ScheduledEvent) -> tuple[Mapping[str, str], bool]:
+    """What those who booked know: while an earlier change is not spread to all of them, what was before that;
+    and whether some have heard of that change already.
 
     So whoever mistypes and saves again at once sends one message, which speaks of times people have heard of.
     """
     rows = InboxEvent.objects.select_for_update(of=("self",), no_key=True)
     waiting = rows.filter(name=NEWS, key__startswith=_key(before, News.CHANGED), processed_at=None)
     row = waiting.order_by("pk").first()
-    known: Mapping[str, str] = row.data["was"] if row is not None else spoken(before)
-    return known
+    if row is None:
+        return spoken(before), False
+    return row.data["was"], bool(row.data["after"] or row.data["is_partly_told"])

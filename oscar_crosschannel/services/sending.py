@@ -107,13 +107,27 @@ class _Author:
                 self._notice(key, copy, is_silent=False)
                 return content
         self._notice(key, copy, is_silent=True)
+        if isinstance(found, Refused) and _other_channels(item):
+            return found  # too long for a text, perhaps, and not for an email
         return PutOff(self._clock() + broken_words.AGAIN, Reason.NO_WORDS)
 
     def _notice(self, key: CopyKey, copy: Copy | None, *, is_silent: bool) -> None:
         """Once per chunk: most messages of one break on the same words."""
-        if (key, is_silent) not in self._noticed:
-            self._noticed.add((key, is_silent))
+        if (key, is_silent) in self._noticed:
+            return
+        self._noticed.add((key, is_silent))
+        try:
             broken_words.noticed(key, copy, is_silent=is_silent, now=self._clock())
+        except Exception as error:  # the rest of the chunk must not wait for it
+            failures.log(logger, error, "broken words of flow %s were not noted", key.flow_key)
+
+
+def _other_channels(item: Handed) -> set[str]:
+    """By which else the message may still go."""
+    message = item.claim.message
+    if message.leg:
+        return set()
+    return set(item.claim.step.channels) - {item.claim.channel, *message.excluded}
 
 
 def _try(item: Handed, key: CopyKey, copy: Copy | None, context: Mapping[str, Any]) -> Content | Exception:
@@ -166,8 +180,12 @@ class _Budget:
 
     def settle(self) -> None:
         """Give back what was taken for texts that did not go out."""
-        if self._unsent:
+        if not self._unsent:
+            return
+        try:
             sms_budget.give_back(list(self._unsent.values()), self._taken, now=self._clock())
+        except Exception as error:  # what was sent must still be written down
+            failures.log(logger, error, "%d texts were not given back to the budget", len(self._unsent))
 
 
 def _texts(handed: Sequence[Handed], contents: Sequence[Composed]) -> Iterator[tuple[UUID, sms_budget.Text]]:

@@ -20,10 +20,15 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from oscar_crosschannel.models import Flow
+from oscar_crosschannel.services.plans import ensure_flows
 from sandbox.shop import seed
 
 #: Says how far a long step has come: done, of how many.
 Progress = Callable[[int, int], None]
+
+#: Flows that are on.
+PLAYED = ["abandoned_cart", "opt_in_sms", "opt_in_email"]
 
 _KEPT = Path(settings.BASE_DIR) / "sandbox" / "var"
 
@@ -39,8 +44,10 @@ def migrate(progress: Progress) -> None:
 
 
 def stock() -> None:
-    """The catalogue, its pictures, the offers and the people."""
+    """The catalogue, its pictures, the offers and the people; of the flows, the one that the story is about."""
     seed.seed()
+    ensure_flows()
+    Flow.objects.exclude(key__in=PLAYED).update(enabled=False)
 
 
 class _Counter(StringIO):

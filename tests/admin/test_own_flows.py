@@ -136,7 +136,7 @@ def test_words_in_the_shops_own_language_are_enough(maker: Client) -> None:
 
 
 def test_what_ends_it_and_how_often_it_begins_can_be_changed_later(maker: Client) -> None:
-    flow = made(maker, trigger="basket.active", once="on")
+    flow = made(maker, trigger="basket.active", topic="weekly_deals", once="on")
     data = opened(maker, flow)
     assert data["once"] == "on"
     del data["once"]
@@ -203,7 +203,7 @@ def test_everything_about_a_step_can_be_said(maker: Client, kettle: Flow) -> Non
 
 
 def test_a_step_may_come_before_what_it_announces(maker: Client) -> None:
-    triggers.register(Trigger(event="fair.opens", title="The fair opens", anchor="opens_at"))
+    triggers.register(Trigger(event="fair.opens", title="The fair opens", anchor="opens_at", is_service=True))
     try:
         flow = made(maker, trigger="fair.opens")
         add_step(maker, flow, **{"new.step-side": "before"})
@@ -446,7 +446,7 @@ def test_keys_are_never_used_again(maker: Client, kettle: Flow) -> None:
 
 
 def test_a_trigger_that_is_gone_leaves_the_page_of_its_flow(maker: Client) -> None:
-    triggers.register(Trigger(event="fair.opens", title="The fair opens"))
+    triggers.register(Trigger(event="fair.opens", title="The fair opens", is_service=True))
     flow = made(maker, trigger="fair.opens", **{"stop-fair.opens": "on"})
     triggers.unregister("fair.opens")
 
@@ -487,3 +487,15 @@ def test_a_renamed_step_is_called_so_everywhere(maker: Client, merchant: Client,
         )
     listed = reverse("admin:oscar_crosschannel_message_changelist")
     assert "The kettle calls: Friendly whistle" in words(merchant.get(listed))
+
+
+@pytest.mark.rule(1, 39)
+@pytest.mark.parametrize("topic", ["order_updates", "events"])
+def test_what_nobody_asked_for_is_marketing(topic: str, maker: Client) -> None:
+    """Else a basket that was left behind could be chased without a consent, at night, without a limit."""
+    page = filled(parsed(maker.get(ADD)))
+    answer = maker.post(ADD, {**page, **FLOW, "trigger": "basket.active", "topic": topic})
+
+    assert "What begins so is advertising" in words(answer)
+    assert not Flow.objects.filter(trigger="basket.active").exists()
+    assert made(maker, trigger="basket.active", topic="weekly_deals").trigger == "basket.active"

@@ -137,6 +137,26 @@ def test_what_is_no_change_is_told_nobody(ada: Any, browser: Client) -> None:
     assert happened() == []
 
 
+def test_the_first_password_of_an_account_is_no_change(db: None) -> None:
+    user = get_user_model().objects.create(username="bea@example.com", email="bea@example.com")
+    user.set_password("the first")
+    user.save()
+    assert happened() == []
+
+    user.set_password("another")
+    user.save()
+    assert [name for name, _ in happened()] == [security.CHANGED]
+
+
+def test_who_changes_it_all_day_long_is_told_once(ada: Any, told: tuple[Letters, Wires]) -> None:
+    for number in range(5):
+        ada.set_password(f"another {number}")
+        ada.save()
+        tick(number)
+    email, sms = told
+    assert (len(email.calls), len(sms.calls)) == (1, 1)
+
+
 def test_a_log_in_that_brings_the_hash_up_to_date_is_no_change(ada: Any, settings: Any) -> None:
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.PBKDF2PasswordHasher",

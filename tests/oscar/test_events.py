@@ -468,6 +468,24 @@ def test_a_change_while_the_one_before_is_still_being_spread(
     assert len(town.reminders()) == 2, "both of the new time"
 
 
+def test_a_change_that_is_taken_back_while_it_is_spread_is_told_to_who_heard_of_it(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "CHUNK", 1)
+    event = make_event(town, place="Town hall, York")
+    for email in ("ann@example.com", "ben@example.com"):
+        town.book(email)
+    town.save(event, starts_at=TEN + HOUR)
+    first = InboxEvent.objects.get(name=schedules.NEWS, processed_at=None)
+    schedules.inbox.publish(*events.follow(_event(first)), now=town.now)
+    InboxEvent.objects.filter(pk=first.pk).update(processed_at=town.now)
+    town.save(event, starts_at=TEN)
+    town.settle()
+    town.go_to(TEN)
+
+    assert len(town.reminders()) == 2, "both of the time at which it begins"
+
+
 def test_an_order_costs_no_statement_more_for_being_a_booking(town: Town) -> None:
     def statements() -> int:
         with CaptureQueriesContext(connection) as queries:

@@ -243,6 +243,17 @@ def test_a_status_after_one_parcel_tells_of_the_rest(shop: Shop) -> None:
     ]
 
 
+def test_a_status_of_the_order_tells_of_what_no_line_told(shop: Shop) -> None:
+    shop.set_lines("Shipped", "Earl Grey")
+    shop.wait(hours=1)
+    shop.order.set_status("Shipped")
+    shop.wait(hours=1)
+
+    assert len(shop.texts) == 2
+    assert "Earl Grey" not in shop.texts[1]
+    assert "Blue teapot" in shop.texts[1]
+
+
 def test_a_status_that_comes_a_second_time_tells_nothing(shop: Shop) -> None:
     for status in ("Shipped", "Pending", "Shipped"):
         shop.order.set_status(status) if status != "Pending" else Order.objects.update(status="Pending")

@@ -130,6 +130,16 @@ def test_a_declared_flow_gets_a_step_of_the_merchants(person: Contact) -> None:
     assert [(step.key, step.title) for step in plan.steps][1] == ("between", "In between")
 
 
+@pytest.mark.usefixtures("offered")
+def test_what_ends_it_may_have_the_key_of_what_began_it(person: Contact) -> None:
+    """As an order that is placed and comes to nothing has."""
+    make_flow(only=HOUR)
+    happen(person, "tea.poured", "cup:1")
+    happen(person, "tea.spilt", "cup:1")
+
+    assert Enrolment.objects.get().state == Enrolment.State.ENDED
+
+
 # It refuses.
 
 
