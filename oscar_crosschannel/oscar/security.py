@@ -17,8 +17,9 @@ from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 
 from ..core.events import Event
+from ..core.facts import EMAIL
 from ..models import Contact
-from ..services import inbox
+from ..services import contacts, inbox
 from .safety import safe
 
 #: Names of the events. The first is for the owner of the account as they are reached now; `data`: `email` and
@@ -62,7 +63,8 @@ def after_saving(sender: Any, *, instance: Any, created: bool, raw: bool = False
     with transaction.atomic():
         if old:
             known = Contact.objects.filter(user_id=instance.pk).values("name", "language").first()
-            events.append(Event(name=LEFT, key=key, occurred_at=now, email=old, data=known or {}))
+            left = f"{key}:{contacts.digest(EMAIL, old)[:16]}"
+            events.append(Event(name=LEFT, key=left, occurred_at=now, email=old, data=known or {}))
         inbox.publish(*events, now=now)
 
 
