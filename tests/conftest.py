@@ -52,7 +52,7 @@ def vendor(request: pytest.FixtureRequest) -> str:
 #: marked `postgresql` there runs all the same.
 ONCE = {
     Path(__file__).parent / room
-    for room in ("admin", "blueprints", "channels", "checks", "core", "rules", "sandbox")
+    for room in ("admin", "blueprints", "channels", "checks", "core", "rules", "sandbox", "web")
 }
 
 
