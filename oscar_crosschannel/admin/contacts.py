@@ -21,7 +21,7 @@ from ..core.facts import EMAIL, SMS, Answer
 from ..core.lifecycle import OPEN, RECALLABLE
 from ..core.rulings import Reason
 from ..models import Consent, Contact, ContactPoint, Enrolment, Erasure, Flow, Message, Suppression, Topic
-from ..services import contacts as contact_services, outlook, suppressions, topics as topic_services
+from ..services import contacts as contact_services, limits, outlook, suppressions, topics as topic_services
 from . import acting, people, sentences, stories, texting_times, timeline, titles
 from .acting import ActingAdmin
 from .acts import Lift, OptOut, Suppress
@@ -120,12 +120,15 @@ class ContactAdmin(ActingAdmin, FoundByPerson, StoryAdmin):
         flows = {flow.pk: flow for flow in Flow.objects.prefetch_related("steps")}
         for message in coming:
             message.flow = flows[message.flow_id]
-        known = outlook.outlook(row, coming, {topic.key: topic.purpose for topic in topics}, now=now)
+        in_force = limits.load()
+        known = outlook.outlook(
+            row, coming, {topic.key: topic.purpose for topic in topics}, in_force, now=now
+        )
         return {
             "contact": row,
             "facts": _facts(row),
             "channels": [capfirst(str(word)) for word in sentences.CHANNELS.values()],
-            "texting_times": texting_times.of(row, now),
+            "texting_times": texting_times.of(row, in_force, now),
             "may_write": [_may_write(topic, known, now) for topic in topics],
             "coming": [_coming(message, known, now) for message in coming],
             "points": _points(row, {topic.key: titles.topic(topic) for topic in topics}),

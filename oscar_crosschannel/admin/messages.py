@@ -21,6 +21,7 @@ from ..channels.sms_backends import codes
 from ..core.facts import SMS, Purpose
 from ..core.lifecycle import OPEN, RECALLABLE, State, Status
 from ..models import Attempt, Click, Message, Topic
+from ..services import limits
 from ..services.outlook import outlook
 from . import acting, people, sentences, stories, titles
 from .acting import ActingAdmin
@@ -122,7 +123,7 @@ def _foreseen(message: Message, now: datetime) -> dict[str, Any]:
     """What becomes of an open message, as things stand."""
     if message.state not in RECALLABLE:
         return {}
-    decision = outlook(message.contact, [message], {}, now=now).coming[message.pk]
+    decision = outlook(message.contact, [message], {}, limits.load(), now=now).coming[message.pk]
     return {
         "foreseen": stories.foreseen(decision, now),
         "foreseen_trace": stories.channels(decision.trace, "", now),

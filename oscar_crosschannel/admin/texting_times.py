@@ -15,7 +15,7 @@ from ..core.facts import SMS
 from ..core.whereabouts import Clue, Confidence, Place, Source
 from ..models import Contact
 from ..services import limits
-from ..services.limits import TextingTimes
+from ..services.limits import Limits, TextingTimes
 from . import place_names, sentences, weeks
 from .reading import badge
 
@@ -51,12 +51,9 @@ class TimesStory:
     rules: Sequence[tuple[str, str]]  #: each row that counts, and its hours
 
 
-def of(contact: Contact, now: datetime) -> list[TimesStory]:
-    """For each number in use. Three statements, none where there is no number."""
+def of(contact: Contact, in_force: Limits, now: datetime) -> list[TimesStory]:
+    """For each number in use."""
     points = [point for point in contact.points.all() if point.channel == SMS and point.current]
-    if not points:
-        return []
-    in_force = limits.load()
     return [
         _story(point.address, limits.texting_times(contact, point, in_force, now), now) for point in points
     ]

@@ -12,8 +12,9 @@ from ..core.facts import Candidate, Facts, Purpose
 from ..core.policies import Policy
 from ..core.rulings import Reason
 from ..models import Contact, Message
-from . import conditions, facts, judging, limits
+from . import conditions, facts, judging
 from .dispatch import policies
+from .limits import Limits
 from .plans import Plans, load_plans
 from .resting import Rests
 
@@ -30,16 +31,19 @@ class Outlook:
 
 
 def outlook(
-    contact: Contact, messages: Sequence[Message], topics: Mapping[str, str], *, now: datetime
+    contact: Contact,
+    messages: Sequence[Message],
+    topics: Mapping[str, str],
+    in_force: Limits,
+    *,
+    now: datetime,
 ) -> Outlook:
     """Ask the rules about a contact's planned messages, and about each topic (key: purpose) in general.
 
     `messages` need their contact and enrolment. A bounded number of statements, whatever the numbers.
     """
     plans, rules = load_plans(), policies()
-    (known,) = facts.gather(
-        [contact], plans, limits.load(), now=now, closed=Rests.load().closed(now)
-    ).values()
+    (known,) = facts.gather([contact], plans, in_force, now=now, closed=Rests.load().closed(now)).values()
     unmet = conditions.unmet(messages, plans)
     return Outlook(
         may={

@@ -67,13 +67,9 @@ class Standing:
     @property
     def percent(self) -> int:
         """How much of it is used; 0 where there is no limit."""
-        return (
-            0
-            if self.most is None
-            else 100
-            if self.is_closed or not self.most
-            else self.used * 100 // self.most
-        )
+        if self.most is None:
+            return 0
+        return 100 if self.is_closed or not self.most else self.used * 100 // self.most
 
 
 def standings(now: datetime) -> list[Standing]:

@@ -23,8 +23,8 @@ CONTACTS, MESSAGES = 20_000, 200_000
 WINDOW = 5_000
 #: Rows that one statement may touch: the window, or a bounded count, and a page.
 MOST_ROWS = WINDOW + counting.MOST
-#: A contact’s page asks about sixteen kinds of things.
-MOST_STATEMENTS = 48
+#: A contact’s page asks about fifteen kinds of things.
+MOST_STATEMENTS = 45
 
 
 def statements(client: Client, url: str) -> list[str]:

@@ -16,7 +16,7 @@ from oscar_crosschannel.core.lifecycle import OPEN, RECALLABLE, State
 from oscar_crosschannel.core.plan import Step
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Message
-from oscar_crosschannel.services import outlook
+from oscar_crosschannel.services import limits, outlook
 from oscar_crosschannel.services.plans import Plans, load_plans
 
 from .readers import Reader
@@ -83,7 +83,7 @@ class _Plan:
         words, due = what(message, self.plans), moment(max(message.due_at, self.now), self.now, reader.zone)
         if message.state not in RECALLABLE:
             return Outlook(f"Now: {words}", why="going out")
-        known = outlook.outlook(message.contact, [message], {}, now=self.now)
+        known = outlook.outlook(message.contact, [message], {}, limits.load(), now=self.now)
         match known.coming[message.pk]:
             case Drop() as drop:
                 return Outlook(f"No {words}, due {due}", why=stories.why_not(drop))
