@@ -52,11 +52,21 @@ def vendor(request: pytest.FixtureRequest) -> str:
 #: marked `postgresql` there runs all the same.
 ONCE = {
     Path(__file__).parent / room
-    for room in ("admin", "blueprints", "channels", "checks", "core", "rules", "sandbox", "web")
+    for room in (
+        *("admin", "blueprints", "channels", "checks", "core", "rules", "sandbox", "web", "test_ci.py"),
+        *(f"services/test_{subject}.py" for subject in ("copies", "copy_language", "pacing")),
+    )
 }
 
 
+#: What costs half a minute before its first test: one worker does all of such a folder (`--dist loadgroup`).
+BY_ONE_WORKER = {Path(__file__).parent / room for room in ("browser", "processes")}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for folder in BY_ONE_WORKER.intersection(item.path.parents):
+            item.add_marker(pytest.mark.xdist_group(folder.name))
     vendor = config.getoption("vendor")
     foreign = [item for item in items if not _belongs_to(item, vendor)]
     if foreign:
@@ -69,7 +79,7 @@ def _belongs_to(item: pytest.Item, vendor: str) -> bool:
         return not item.get_closest_marker("postgresql")
     if item.get_closest_marker("postgresql"):
         return True
-    return not item.get_closest_marker("sqlite") and ONCE.isdisjoint(item.path.parents)
+    return not item.get_closest_marker("sqlite") and ONCE.isdisjoint([item.path, *item.path.parents])
 
 
 @pytest.hookimpl(wrapper=True)

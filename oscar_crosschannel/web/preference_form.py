@@ -30,6 +30,12 @@ from .because import CHANNELS, day, not_asked
 LONGEST_PAUSE = timedelta(days=366)
 
 
+class LongSelect(forms.Select):
+    """A list of hundreds, drawn by one template: Django's own takes two per option, most of a page's time."""
+
+    template_name = "oscar_crosschannel/elements/long_select.html"
+
+
 class PreferencesForm(forms.Form):
     """Everything that can be chosen; boxes are fields named `<channel>-<topic>`."""
 
@@ -66,6 +72,7 @@ class PreferencesForm(forms.Form):
         label=_("Time zone"),
         help_text=_("So that no text of ours comes at night."),
         required=False,
+        widget=LongSelect,
         show_hidden_initial=True,
     )
 
@@ -113,11 +120,11 @@ class PreferencesForm(forms.Form):
             for name, choice in self._choices.items()
             if choice.channel == SMS and self.cleaned_data[name] and self._goes_along(name, choice)
         ]
-        switched = [(choice, self.cleaned_data[name]) for name, choice in self._touched()]
+        on = [choice for name, choice in self._touched() if self.cleaned_data[name]]
         phone = self.cleaned_data["phone"]
         return Wishes(
-            on=[(choice.channel, choice.topic) for choice, on in switched if on],
-            off=[(choice.channel, choice.topic) for choice, on in switched if not on],
+            on=[(choice.channel, choice.topic) for choice in on],
+            off=self.switched_off(),
             phone=phone,
             phone_topics=texts if phone else (),
             words=_shown_words(self._posted.getlist("words")),
@@ -127,8 +134,18 @@ class PreferencesForm(forms.Form):
             details=self._details(),
         )
 
+    def switched_off(self) -> list[tuple[str, str]]:
+        """The boxes that were emptied, (channel, topic); whatever is wrong elsewhere on the form."""
+        if not self.is_bound:
+            return []
+        return [
+            (choice.channel, choice.topic)
+            for name, choice in self._touched()
+            if not self.cleaned_data.get(name)
+        ]
+
     def refuse(self, why: Unasked) -> None:
-        """Say that nothing was saved, beside what would have had to be confirmed; the form was valid."""
+        """Say what was not saved, beside what would have had to be confirmed; the form was valid."""
         ticked = [name for name, choice in self._touched() if choice.channel == EMAIL]
         is_about_email = why is Unasked.MAILBOX_BLOCKED and ticked and not self.cleaned_data["phone"]
         self.add_error(ticked[0] if is_about_email else "phone", not_asked(why))

@@ -513,6 +513,7 @@ def _may_send(contact: Contact, answers: Answers, at: datetime) -> set[tuple[str
 
 @pytest.mark.rule(12, 30)
 @given(kept=SAID, left=SAID, wishes=st.tuples(WISHES, WISHES), turned=st.booleans())
+@pytest.mark.sqlite  # what a merge adds up is arithmetic of ours
 @hypothesis_settings(
     max_examples=30,
     deadline=None,
@@ -603,6 +604,7 @@ def _rulings(contact: Contact) -> dict[tuple[str, str], datetime]:
 
 
 @pytest.mark.rule(37)
+@pytest.mark.sqlite
 @given(kept=SENT, left=SENT, twice=st.booleans())
 @hypothesis_settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
