@@ -60,9 +60,10 @@ ONCE = {
 
 
 #: What costs half a minute before its first test: one worker does all of such a folder (`--dist loadgroup`).
-BY_ONE_WORKER = {Path(__file__).parent / room for room in ("browser", "processes")}
+BY_ONE_WORKER = {Path(__file__).parent / room for room in ("browser", "install", "processes")}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         for folder in BY_ONE_WORKER.intersection(item.path.parents):
