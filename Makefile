@@ -8,7 +8,6 @@ PYTHON_IN_VENV := $(BIN)/python
 READY := .venv/.ready
 # pytest-xdist; two workers halve the time on two cores, more gain little before the databases do.
 WORKERS ?= 2
-SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,17 +30,17 @@ lint: $(READY) ## Linters, types, import contracts, migrations and system checks
 
 fast: $(READY) ## The inner loop: linter and quick tests on SQLite, about half a minute
 	$(BIN)/ruff check .
-	$(PYTHON_IN_VENV) -m pytest $(SIDE_BY_SIDE) -q -m "not slow" --hypothesis-profile fast
+	$(PYTHON_IN_VENV) -m pytest -n $(WORKERS) -q -m "not slow" --hypothesis-profile fast
 
 sqlite: $(READY) ## All tests on SQLite
-	$(PYTHON_IN_VENV) -m pytest $(SIDE_BY_SIDE)
+	$(PYTHON_IN_VENV) -m pytest -n $(WORKERS)
 
 # One server for both: all migrations, Oscar's too, on an empty database; then the tests that
 # may end otherwise there (`ONCE` in tests/conftest.py says which do not).
 postgresql: $(READY) ## All migrations and the tests on a real PostgreSQL
 	$(PYTHON_IN_VENV) tests/postgres.py sh -c '\
 		$(PYTHON_IN_VENV) manage.py migrate --verbosity 0 && \
-		$(PYTHON_IN_VENV) -m pytest $(SIDE_BY_SIDE) --vendor postgresql'
+		$(PYTHON_IN_VENV) -m pytest -n $(WORKERS) --vendor postgresql'
 
 screenshots: $(READY) ## Make the README's pictures anew, in docs/screenshots
 	@$(PYTHON_IN_VENV) -m tests.browser.screenshots

@@ -59,15 +59,7 @@ ONCE = {
 }
 
 
-#: What costs half a minute before its first test: one worker does all of such a folder (`--dist loadgroup`).
-BY_ONE_WORKER = {Path(__file__).parent / room for room in ("browser", "install", "processes")}
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        for folder in BY_ONE_WORKER.intersection(item.path.parents):
-            item.add_marker(pytest.mark.xdist_group(folder.name))
     vendor = config.getoption("vendor")
     foreign = [item for item in items if not _belongs_to(item, vendor)]
     if foreign:
