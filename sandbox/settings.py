@@ -197,7 +197,9 @@ OSCAR_PRODUCTS_PER_PAGE = 24
 OSCAR_MISSING_IMAGE_URL = "image_not_found.png"
 # The folder of Oscar's default carries today's date, which would move with the sandbox's clock.
 OSCAR_IMAGE_FOLDER = "images/products/"
-OSCAR_HIDDEN_FEATURES = ["reviews", "wishlists"]
+OSCAR_HIDDEN_FEATURES = ["wishlists"]
+OSCAR_MODERATE_REVIEWS = True
+OSCAR_EAGER_ALERTS = False  # crosschannel: tells who waits for a product by their own channel
 
 OSCAR_INITIAL_ORDER_STATUS = "Pending"
 OSCAR_INITIAL_LINE_STATUS = "Pending"
@@ -233,6 +235,9 @@ DEFAULT_FROM_EMAIL = OSCAR_FROM_EMAIL
 
 CROSSCHANNEL_BRAND = "Quillbrook"
 CROSSCHANNEL_BASE_URL = os.environ.get("SANDBOX_BASE_URL", "http://127.0.0.1:8000")
+CROSSCHANNEL_MISSION = (
+    "We buy tea from people who pick it by hand, and pack it between a weir and a bookshop."
+)
 CROSSCHANNEL_POSTAL_ADDRESS = "Quillbrook Tea House, 4 Weir Lane, Quillbrook, VT 05099, USA"
 CROSSCHANNEL_EMAIL_FROM_MARKETING = "Quillbrook Tea House <hello@news.quillbrook.example>"
 CROSSCHANNEL_EMAIL_FROM_TRANSACTIONAL = OSCAR_FROM_EMAIL

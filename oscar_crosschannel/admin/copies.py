@@ -404,6 +404,8 @@ _COMMON = {
     "postal_address": _("Postal address of the shop"),
     "unsubscribe_url": _("Leads to the page that unsubscribes; empty where there is nothing to unsubscribe from"),
     "preferences_url": _("Leads to the page on which people choose what they get"),
+    "topic": _("What the message is about, as people choose it"),
+    "join_texts_url": _("Leads to the page on which one signs up for texts, which counts for this email; empty in a shop that sends none"),
     "why_url": _("Leads to the page that says why somebody got this message"),
     "voucher.code": _("The exclusive code"),
     "voucher.valid_until": _("Until when the code works; written as you like, such as {{ voucher.valid_until|date:'j F, H:i' }}"),

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 else:
     _ModelAdmin = admin.ModelAdmin
 
+#: Inputs of a page that a confirmation does not send again.
+_NOT_AGAIN = ("csrfmiddlewaretoken", "do")
 #: Of long words, a change in the history shows so many characters.
 _SHOWN = 120
 
@@ -96,6 +98,10 @@ class Sheet(ABC):
     @abstractmethod
     def keep(self, sections: Sequence[Any]) -> str:
         """Write down what the valid forms say; returns what the log tells beside the changes."""
+
+    def meaning(self, sections: Sequence[Any]) -> Sequence[str]:
+        """What keeping the valid forms would mean to people, a sentence each: staff are asked before."""
+        return ()
 
     def buttons(self) -> Sequence[tuple[str, Words]]:
         """What else can be done with one press: name → what the button says."""
@@ -189,7 +195,9 @@ class EditingAdmin(_ModelAdmin):
         are_valid = all([section.is_valid() for section in sections])  # noqa: C419 - every error shows at once
         if together is not None:
             messages.warning(request, meanwhile.sentence(sheet.row))
-        elif are_valid and asked == "save":
+        elif are_valid and asked == "save" and (meaning := sheet.meaning(sections)):
+            return self._ask(request, sheet, meaning)
+        elif are_valid and asked in {"save", "confirm"}:
             return keep(request, sheet, lambda: sheet.keep(sections))
         return self._show(request, sheet, sections)
 
@@ -214,6 +222,22 @@ class EditingAdmin(_ModelAdmin):
 
     def _back(self) -> HttpResponse:
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+
+    def _ask(self, request: HttpRequest, sheet: Sheet, meaning: Sequence[str]) -> HttpResponse:
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": capfirst(sheet.title()),
+            "meaning": meaning,
+            "sent": [
+                (name, value)
+                for name, values in request.POST.lists()
+                if name not in _NOT_AGAIN
+                for value in values
+            ],
+        }
+        return TemplateResponse(request, "admin/oscar_crosschannel/confirm.html", context)
 
     def _show(self, request: HttpRequest, sheet: Sheet, sections: Sequence[SheetForm]) -> HttpResponse:
         request.current_app = self.admin_site.name

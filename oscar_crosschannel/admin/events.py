@@ -21,7 +21,9 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from oscar.core.loading import get_model
 
-from ..blueprints.events import EventInvitation
+from ..blueprints.events import EventCancellation, EventChange, EventInvitation, EventLink
+from ..core.facts import SMS
+from ..core.plan import Blueprint
 from ..models import ScheduledEvent, Topic
 from ..oscar import events
 from ..services import schedules
@@ -197,6 +199,15 @@ class EventSheet(Sheet):
             "whoever booked is told (%(count)d seat)", "those who booked are told (%(count)d seats)", booked
         ) % {"count": booked}
 
+    def meaning(self, sections: Sequence[EventForm]) -> Sequence[str]:
+        """Whoever has booked is told of a change, and nobody can take that back."""
+        (form,) = sections
+        wanted = form.event(form.cleaned_data)
+        if not self.row.pk or not schedules.is_other(self.row, wanted, ScheduledEvent.TOLD):
+            return ()
+        is_urgent = schedules.is_other(self.row, wanted, ScheduledEvent.URGENT)
+        return _news(self.row, EventChange if is_urgent else EventLink)
+
     def facts(self) -> Sequence[tuple[str, Any]]:
         event = self.row
         if not event.pk:
@@ -221,7 +232,8 @@ class EventSheet(Sheet):
         if self.row.is_over(self.now):
             return gettext("It is over: only its agenda can be changed.")
         return gettext(
-            "When begin, end, place or link change, everybody who booked is told at once, by email and by text."
+            "When begin, end or place change, everybody who booked is told at once, by email and by text; of another "
+            "link, by email."
         )
 
 
@@ -239,15 +251,7 @@ class CancelEvent(Act):
         return event
 
     def about(self) -> Iterable[str]:
-        booked = events.seats(self.event)
-        if booked:
-            yield ngettext(
-                "%(count)d seat is booked. Whoever booked it is told at once, by email and by text.",
-                "%(count)d seats are booked. Those who booked are told at once, by email and by text.",
-                booked,
-            ) % {"count": booked}
-        else:
-            yield gettext("Nobody has booked.")
+        yield from _news(self.event, EventCancellation) or [gettext("Nobody has booked.")]
         yield gettext("Its entry leaves their calendars, and they are reminded of nothing.")
         yield gettext("Orders and payments stay as they are: give back by hand what was paid.")
         yield gettext("Nobody can take this back.")
@@ -283,13 +287,7 @@ class InviteToEvent(CancelEvent):
         yield gettext("Frequency limits hold: who got much lately gets the invitation later, or not at all.")
 
     def objection(self) -> str:
-        flow = next((each for each in load_plans() if each.plan.key == EventInvitation.key), None)
-        title = titles.plan(EventInvitation.plan())
-        if flow is None or not flow.plan.enabled:
-            return gettext("The flow “%(flow)s” is off.") % {"flow": title}
-        if flow.plan.shadow:
-            return gettext("The flow “%(flow)s” is in shadow mode and sends nothing.") % {"flow": title}
-        return _objection(self.event, self.now)
+        return _silence(EventInvitation) or _objection(self.event, self.now)
 
     def do(self, said: Mapping[str, Any], actor: str) -> Done:
         schedules.announce(self.event, now=self.now)
@@ -334,6 +332,41 @@ class ScheduledEventAdmin(ActingAdmin, EditingAdmin):
         booked = [event for event in objs if events.seats(event)]
         why = gettext("Somebody has booked “%(event)s”: cancel it, so that they are told.")
         return to_delete, counts, forbidden, [why % {"event": _title(event)} for event in booked]
+
+
+def _news(event: ScheduledEvent, flow: type[Blueprint]) -> list[str]:
+    """Who is told by a flow, and how; nothing if nobody has booked."""
+    people = events.people(event)
+    if not people:
+        return []
+    if silence := _silence(flow):
+        return [gettext("%(silence)s Nobody is told.") % {"silence": silence}]
+    (step,) = flow.plan().steps
+    told = (
+        ngettext(
+            "%(count)s person has booked, and gets an email and a text now.",
+            "%(count)s people have booked: they get an email and a text now.",
+            people,
+        )
+        if SMS in step.channels
+        else ngettext(
+            "%(count)s person has booked, and gets an email now.",
+            "%(count)s people have booked: they get an email now.",
+            people,
+        )
+    )
+    return [told % {"count": formats.number_format(people, force_grouping=True)}]
+
+
+def _silence(flow: type[Blueprint]) -> str:
+    """Why a flow sends nothing; empty if it does."""
+    running = next((each for each in load_plans() if each.plan.key == flow.key), None)
+    title = titles.plan(flow.plan())
+    if running is None or not running.plan.enabled:
+        return gettext("The flow “%(flow)s” is off.") % {"flow": title}
+    if running.plan.shadow:
+        return gettext("The flow “%(flow)s” is in shadow mode and sends nothing.") % {"flow": title}
+    return ""
 
 
 def _title(event: ScheduledEvent) -> str:

@@ -83,8 +83,13 @@ def _state_words(declared: Plan, tuning: Tuning) -> str:
 
 def _share(declared: Plan, tuning: Tuning) -> str:
     share = declared.holdout if tuning.holdout is None else tuning.holdout
-    word = f"{share:.0%}" if share else gettext("none")
+    word = share_words(share)
     return as_declared(word) if tuning.holdout is None else word
+
+
+def share_words(share: float) -> str:
+    """How large a control group is."""
+    return f"{share:.0%}" if share else gettext("none")
 
 
 def _outline_changes(before: Outline, after: Outline) -> Iterator[str]:

@@ -13,8 +13,8 @@ from oscar.core.loading import get_model
 
 from ..core.facts import Purpose
 from ..core.plan import Fault, Plan, StepTuning, Tuning, Wrong
-from ..models import Copy, Flow, Topic
-from ..services import copies, flow_versions, promotion, tuning as tuning_services
+from ..models import Copy, Flow
+from ..services import copies, flow_versions, plans, promotion, tuning as tuning_services
 from ..services.flow_versions import Outline, Standing
 from ..services.plans import PlannedFlow, tuning_of
 from . import flow_changes, meanwhile, overriding, sentences, titles
@@ -50,7 +50,10 @@ class FlowEditing:
 
     def _forms(self, data: QueryDict | None) -> Any:
         """First that of the flow, then those of the steps as they fall due, switched off ones at the end."""
-        yield FlowForm(data, declared=self.declared, tuning=self.before, flow=self.flow)
+        is_marketing = self.planned.purpose is Purpose.MARKETING
+        yield FlowForm(
+            data, declared=self.declared, tuning=self.before, flow=self.flow, is_marketing=is_marketing
+        )
         every = tuning_services.restored(self.declared, self.before).steps
         is_off = {key for key, each in self.before.steps.items() if each.removed}
         for step in sorted(every, key=lambda step: step.key in is_off):
@@ -65,6 +68,7 @@ class FlowEditing:
             tuning=self.before.steps.get(key, StepTuning()),
             offers=self.offers,
             around=self.around,
+            as_it_is=self.planned.plan.step(key),
         )
 
     @property
@@ -75,12 +79,13 @@ class FlowEditing:
         """Whether all fields can be read and the plan makes sense. Errors stand at their fields."""
         if self.has_errors:
             return False
-        after = self.declared.tuned(self.tuning())
+        asked = self.as_it_would_run(self.tuning(), self.flow_form.wanted_outline())
+        after = asked.plan
         for fault in _new_faults(after, self.declared):
-            self._blame(fault)
+            self._blame(fault, after)
         for lack in self._lacking(after):
             self._form_of(lack.step_key).add_error("channels", lack_sentence(lack))
-        self._require_no_promotion(after)
+        self._require_no_promotion(asked)
         return not self.has_errors
 
     @property
@@ -102,7 +107,7 @@ class FlowEditing:
         return Tuning(
             enabled=enabled,
             shadow=shadow,
-            holdout=self.before.holdout,
+            holdout=self.flow_form.wanted_holdout(),
             steps={form.key: form.tuned() for form in self.step_forms},
         )
 
@@ -133,13 +138,26 @@ class FlowEditing:
             for fault in _new_faults(after, self.declared, self.before_plan)
         ]
 
-    def objections(self, wanted: Tuning, words: Sequence[Copy] | None = None) -> list[str]:
-        """The same, and where it would have no words, with those that are kept or, if given, with these."""
-        after = self.declared.tuned(wanted)
-        lacks = [
-            f"{_name_in(after, lack.step_key)}: {lack_sentence(lack)}" for lack in self._lacking(after, words)
+    def objections(
+        self, wanted: Tuning, words: Sequence[Copy] | None = None, outline: Outline | None = None
+    ) -> list[str]:
+        """The same, and where it would have no words, or promote what may not, with the words that are kept or,
+        if given, with these.
+        """
+        asked = self.as_it_would_run(wanted, outline)
+        found = [(lack.step_key, lack_sentence(lack)) for lack in self._lacking(asked.plan, words)]
+        found += [
+            (each.step_key, no_promotion() if each.channel else no_code())
+            for each in self._promoting(asked, words)
         ]
-        return [*self.faults(wanted), *lacks]
+        told = dict.fromkeys(f"{_name_in(asked.plan, key)}: {sentence}" for key, sentence in found)
+        return [*self.faults(wanted), *told]
+
+    def as_it_would_run(self, wanted: Tuning, outline: Outline | None = None) -> PlannedFlow:
+        """The flow after a change."""
+        found = plans.imagined(flow_versions.outlined(self.flow, outline), wanted)
+        assert found is not None  # something is declared behind every flow that can be edited
+        return found
 
     def _lacking(self, after: Plan, words: Sequence[Copy] | None = None) -> Iterator[copies.Lack]:
         """Channels without words by which the flow would speak now, and did not before.
@@ -156,35 +174,31 @@ class FlowEditing:
             if not any(lack.channel in step.channels for step in speaking):
                 yield lack
 
-    def _require_no_promotion(self, after: Plan) -> None:
+    def _promoting(self, asked: PlannedFlow, words: Sequence[Copy] | None = None) -> list[copies.Promotion]:
+        """Where it would promote, may not (rule 39), and does not already."""
+        if not promotion.is_barred(asked.purpose, asked.plan.topic):
+            return []
+        was_barred = promotion.is_barred(self.planned.purpose, self.planned.plan.topic)
+        known = set(copies.promotions(self.planned)) if was_barred else set()
+        return [each for each in copies.promotions(asked, words) if each not in known]
+
+    def _require_no_promotion(self, asked: PlannedFlow) -> None:
         """Rule 39, unless somebody who may says why."""
-        outline = self.flow_form.wanted_outline()
-        topic = outline.topic if outline else after.topic
-        purpose = Topic.objects.filter(key=topic).values_list("purpose", flat=True).first()
-        if purpose not in promotion.MAY_NOT_PROMOTE:
-            return
-        known = (
-            set(copies.promotions(self.planned))
-            if self.planned.purpose in promotion.MAY_NOT_PROMOTE
-            else set()
-        )
-        asked = replace(self.planned, plan=after, purpose=Purpose(purpose))
-        found = [each for each in copies.promotions(asked) if each not in known]
+        found = self._promoting(asked)
         self.why = overriding.reason(self.flow_form, self._user) if found and self._user else ""
         if not found or self.why:
             return
         for each in found:
             form = self._form_of(each.step_key)
             if each.channel:
-                form.add_error(None, _("Its words promote something, and messages of this topic may not."))
+                form.add_error(None, no_promotion())
             else:
                 form.add_error("voucher", no_code())
 
     def _form_of(self, key: str) -> StepForm:
         return next(form for form in self.step_forms if form.key == key)
 
-    def _blame(self, fault: Fault) -> None:
-        after = self.declared.tuned(self.tuning())
+    def _blame(self, fault: Fault, after: Plan) -> None:
         if fault.step:
             self._form_of(fault.step).add_error(_BLAMED[fault.wrong], fault_sentence(fault, after))
         else:
@@ -204,6 +218,11 @@ def _new_faults(plan: Plan, *others: Plan) -> list[Fault]:
 def _name_in(plan: Plan, key: str) -> str:
     step = plan.step(key)
     return titles.step(key, step.title if step else "") if key else ""
+
+
+def no_promotion() -> str:
+    """Why a step has words that cannot be sent (rule 39)."""
+    return gettext("Its words promote something, and messages of this topic may not.")
 
 
 def no_code() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import ndiff
+from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
@@ -13,12 +14,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from ..core.plan import Plan
-from ..models import Flow, FlowVersion
-from ..services import flow_versions, tuning as tuning_services
+from ..models import Copy, Flow, FlowVersion, Topic
+from ..services import copies, flow_versions, own_flows, tuning as tuning_services
 from ..services.flow_versions import Standing
 from ..services.plans import PlannedFlow
-from . import flow_changes, titles
+from . import flow_changes, outline_forms, step_forms, titles
 from .doors import CHANGE_COPY, CHANGE_FLOW, VIEW_COPY, VIEW_FLOW, page, planned_or_404, require
 from .flow_editing import saved, to_flow
 from .flow_forms import FlowEditing
@@ -185,18 +185,51 @@ class _Back:
             self._planned.declared, self.present, self.wanted, self.offers, with_words=with_words
         )
 
-    @property
+    @cached_property
     def objections(self) -> list[str]:
-        rows = flow_versions.rows_of(self._flow.pk, self.wanted.words)
-        return self._editing.objections(self.wanted.tuning, rows)
+        """What would be refused if somebody wrote it down today."""
+        wanted = self.wanted
+        rows = flow_versions.rows_of(self._flow.pk, wanted.words)
+        found = self._editing.objections(wanted.tuning, rows, wanted.outline)
+        return [*self._against_outline(), *found, *self._closed_offers(), *self._flaws(rows)]
+
+    def _against_outline(self) -> Iterator[str]:
+        topic = self.wanted.outline.topic
+        if self._flow.trigger and not Topic.objects.filter(key=topic).exists():
+            yield gettext("Its topic “%(topic)s” is gone.") % {"topic": topic}
+        elif self._flow.trigger and not own_flows.fits(self._flow.trigger, topic):
+            yield outline_forms.needs_marketing()
+
+    def _closed_offers(self) -> Iterator[str]:
+        open_now = {offer.pk for offer in self._editing.offers if step_forms.is_open(offer)}
+        for key, each in self.wanted.tuning.steps.items():
+            if each.offer_id is not None and each.offer_id not in open_now and not each.removed:
+                words = {"step": titles.step(key, each.title or ""), "offer": self.offers[each.offer_id]}
+                yield f"{words['step']}: {step_forms.closed(words['offer'])}"
+
+    def _flaws(self, rows: Sequence[Copy]) -> Iterator[str]:
+        """Where words that come back do not make a message any more."""
+        asked, now = self._after, timezone.now()
+        steps = {
+            step.key: step
+            for step in tuning_services.restored(self._planned.declared, self.wanted.tuning).steps
+        }
+        for row in rows:
+            place = (row.step_key, row.channel, row.language, row.variant)
+            step = steps.get(row.step_key)
+            if step is None or self.present.words.get(place) == self.wanted.words[place]:
+                continue
+            for problem in copies.problems(asked, step, row, now=now, may_promote=True):
+                yield f"{flow_changes.place_words(place, self.wanted)}: {problem.sentence}"
 
     def meaning(self) -> Sequence[str]:
-        before, after = self._plans()
+        before, after = self._editing.before_plan, self._after.plan
         effect = tuning_services.foresee(self._flow.pk, before, after, now=timezone.now())
         return flow_changes.meaning(effect, before, after)
 
-    def _plans(self) -> tuple[Plan, Plan]:
-        return self._editing.before_plan, self._planned.declared.tuned(self.wanted.tuning)
+    @cached_property
+    def _after(self) -> PlannedFlow:
+        return self._editing.as_it_would_run(self.wanted.tuning, self.wanted.outline)
 
 
 def _version(flow: Flow, number: int) -> FlowVersion:

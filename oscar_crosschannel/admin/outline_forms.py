@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils.text import capfirst
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from ..conf import triggers
 from ..core.facts import Purpose
@@ -22,6 +22,8 @@ from .durations import DurationField
 from .flow_changes import INHERITED, as_declared
 
 _STOP = "stop-"
+#: Of those who enter, what a control group may be; more would cost more than it tells.
+SHARES = (0.05, 0.1)
 
 
 class OutlineForm(forms.Form):
@@ -79,10 +81,7 @@ class OutlineForm(forms.Form):
         data = super().clean() or self.cleaned_data
         trigger, topic = data.get("trigger") or self._trigger, data.get("topic")
         if trigger and topic and not own_flows.fits(trigger, topic):
-            self.add_error(
-                "topic",
-                _("What begins so is advertising. Choose a topic of marketing, which people have agreed to."),
-            )
+            self.add_error("topic", needs_marketing())
         return data
 
     @property
@@ -109,6 +108,11 @@ class OutlineForm(forms.Form):
         )
 
 
+def needs_marketing() -> str:
+    """Why a flow cannot be about a topic."""
+    return gettext("What begins so is advertising. Choose a topic of marketing, which people have agreed to.")
+
+
 class NewFlowForm(OutlineForm):
     """A flow from scratch."""
 
@@ -128,12 +132,16 @@ class FlowForm(OutlineForm):
 
     state = forms.ChoiceField(label=_("This flow is"), required=False)
 
-    def __init__(self, data: QueryDict | None, *, declared: Plan, tuning: Tuning, flow: Flow) -> None:
+    def __init__(
+        self, data: QueryDict | None, *, declared: Plan, tuning: Tuning, flow: Flow, is_marketing: bool
+    ) -> None:
+        self._holdout = tuning.holdout
         self._is_own, self._trigger = bool(flow.trigger), flow.trigger
         inherits = tuning.enabled is None and tuning.shadow is None and not self._is_own
         stands = flow_changes.state(declared.tuned(Tuning(enabled=tuning.enabled, shadow=tuning.shadow)))
         outline = flow_versions.outline_of(flow)
-        super().__init__(data, outline=outline, initial={"state": INHERITED if inherits else stands})
+        initial = {"state": INHERITED if inherits else stands, "holdout": _written(tuning.holdout)}
+        super().__init__(data, outline=outline, initial=initial)
         field: Any = self.fields["state"]
         states = [(key, capfirst(str(words))) for key, words in flow_changes.STATE_WORDS.items()]
         as_shipped = (INHERITED, as_declared(_shipped_state(declared)))
@@ -145,6 +153,34 @@ class FlowForm(OutlineForm):
         if self._is_own:
             trigger = triggers.get(flow.trigger)
             self._add_fields(can_rest=trigger.again_after if trigger and trigger.one_run else None)
+        if is_marketing:  # nobody is kept from anything else
+            self._add_holdout(declared)
+
+    def _add_holdout(self, declared: Plan) -> None:
+        shares = sorted({share for share in (*SHARES, self._holdout) if share})
+        choices = [(_written(share), flow_changes.share_words(share)) for share in shares]
+        nobody = capfirst(flow_changes.share_words(0))
+        if self._is_own:
+            choices = [(INHERITED, nobody), *choices]
+        else:
+            shipped = as_declared(capfirst(flow_changes.share_words(declared.holdout)))
+            choices = [(INHERITED, shipped), (_written(0), nobody), *choices]
+        self.fields["holdout"] = forms.ChoiceField(
+            label=_("Control group"),
+            choices=choices,
+            required=False,
+            help_text=_(
+                "So many of those who enter get nothing, which shows what the flow brings. It is drawn when "
+                "somebody enters; for people inside nothing changes."
+            ),
+        )
+
+    def wanted_holdout(self) -> float | None:
+        """The share that gets nothing; None for inherit."""
+        if "holdout" not in self.fields:
+            return self._holdout
+        chosen = self.cleaned_data["holdout"]
+        return float(chosen) if chosen else None
 
     def wanted(self) -> tuple[bool | None, bool | None]:
         """Whether it is on, and whether in shadow mode; None for inherit."""
@@ -153,6 +189,11 @@ class FlowForm(OutlineForm):
     def wanted_outline(self) -> Outline | None:
         """Of a flow of the merchant's own."""
         return self.outline() if self._is_own else None
+
+
+def _written(share: float | None) -> str:
+    """A share as the form writes it."""
+    return INHERITED if share is None else f"{share:g}"
 
 
 def _shipped_state(declared: Plan) -> str:

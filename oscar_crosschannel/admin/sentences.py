@@ -61,12 +61,13 @@ STATUSES: Mapping[Status, Words] = {
 #: `channel` names one channel or several.
 REASONS: Mapping[Reason, Words] = {
     Reason.NO_POINT: _("no address is known for %(channel)s"),
+    Reason.NO_PROVIDER: _("the shop has no provider for %(channel)s"),
     Reason.NO_CONSENT: _("no consent for %(channel)s"),
     Reason.WEAK_CONSENT: _("where the recipient lives, this kind of consent is not enough for %(channel)s"),
     Reason.NO_AGE_PROOF: _("the recipient has not proven to be old enough for this topic"),
     Reason.AWAITING_OPT_IN: _("consent for %(channel)s has yet to be confirmed by the owner of the address"),
     Reason.SUPPRESSED: _("the address is on the suppression list for %(channel)s"),
-    Reason.NOT_WANTED: _("its occasion is gone (bought, emptied or taken back)"),
+    Reason.NOT_WANTED: _("there is no occasion for it any more (bought, taken back, or done already)"),
     Reason.CONDITION: _("the step's condition is not met"),
     Reason.DUPLICATE: _("the same was said before"),
     Reason.OUTSIDE_HOURS: _("quiet hours for %(channel)s where the recipient is"),
@@ -94,6 +95,7 @@ REASONS: Mapping[Reason, Words] = {
     Reason.STAFF: _("by the shop’s staff"),
     Reason.VOUCHER_UNAVAILABLE: _("no exclusive code was to be had (budget spent, or offer closed)"),
     Reason.CONTEXT_ERROR: _("the shop could not say what belongs into it (see the log)"),
+    Reason.NOT_PREPARED: _("something failed just before it was to go out; it is tried again (see the log)"),
     Reason.RENDER_ERROR: _("its words could not be put together (see the log)"),
     Reason.TOO_LONG: _("the text was too long"),
     Reason.PROVIDER_REFUSED: _("the provider refused it"),
@@ -161,6 +163,8 @@ EVENTS: Mapping[str, Words] = {
     "account.changed": _("email address or password of an account is changed"),
     "account.email_left": _("an account gets another email address"),
     "text.written": _("Oscar has a text to send"),
+    "event.announced": _("people are invited to an event"),
+    "event.relinked": _("a booked event gets another link to join"),
 }
 
 #: How a text that came back was understood, as `core.keywords` names it.
@@ -195,6 +199,7 @@ WAYS: Mapping[str, Words] = {
 CONDITIONS: Mapping[str, Words] = {
     "purchased": _("bought since the run began"),
     "voucher_used": _("the code of this run was used"),
+    "texts_possible": _("the shop can send texts"),
 }
 
 

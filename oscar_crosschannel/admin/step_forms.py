@@ -40,12 +40,17 @@ class StepForm(forms.Form):
         tuning: StepTuning,
         offers: Sequence[Any],
         around: bool,
+        as_it_is: Step | None,
     ) -> None:
-        """`declared`: None for a step of the merchant's own. `around`: times may lie before the anchor, too."""
+        """`declared`: None for a step of the merchant's own. `around`: times may lie before the anchor, too.
+
+        `as_it_is`: as it runs now, if it does.
+        """
         self.key = key
         self.declared = declared
         base = declared or Step(key=key, channels=(), delay=timedelta(0))
         self.step = base
+        self.as_it_is = as_it_is
         delay = base.delay if tuning.delay is None else tuning.delay
         initial = {
             "on": not tuning.removed,
@@ -181,10 +186,8 @@ class StepForm(forms.Form):
     def clean_offer(self) -> str:
         value: str = self.cleaned_data["offer"]
         offer = self._offers.get(value)
-        if offer is not None and offer.status != ConditionalOffer.OPEN:
-            raise forms.ValidationError(
-                gettext("The offer “%(offer)s” is not open: it gives nothing now.") % {"offer": offer.name}
-            )
+        if offer is not None and not is_open(offer):
+            raise forms.ValidationError(closed(offer.name))
         return value
 
     def tuned(self) -> StepTuning:
@@ -230,11 +233,21 @@ class StepForm(forms.Form):
         usual = settings.VOUCHER_OFFER or gettext("none")
         choices = [(INHERITED, as_declared(usual) if self.declared else usual)]
         for key, offer in self._offers.items():
-            is_open = offer.status == ConditionalOffer.OPEN
-            if is_open or key == self.initial["offer"]:
-                name = offer.name if is_open else gettext("%(offer)s (not open)") % {"offer": offer.name}
+            gives = is_open(offer)
+            if gives or key == self.initial["offer"]:
+                name = offer.name if gives else gettext("%(offer)s (not open)") % {"offer": offer.name}
                 choices.append((key, name))
         return choices
+
+
+def is_open(offer: Any) -> bool:
+    """Whether codes for an offer give anything now."""
+    return bool(offer.status == ConditionalOffer.OPEN)
+
+
+def closed(name: str) -> str:
+    """Why a step cannot give codes for an offer."""
+    return gettext("The offer “%(offer)s” is not open: it gives nothing now.") % {"offer": name}
 
 
 #: Fields that most steps do not need.

@@ -6,7 +6,15 @@ Imported by `apps.py` only. May know Oscar and the app's `oscar` room; nothing b
 from ..core.plan import Blueprint
 from .abandoned_cart import AbandonedCart
 from .back_in_stock import BackInStock
-from .events import EventBooking, EventCancellation, EventChange, EventInvitation, EventReminder
+from .events import (
+    EventBooking,
+    EventCancellation,
+    EventChange,
+    EventInvitation,
+    EventLink,
+    EventReminder,
+    EventUnbooked,
+)
 from .follow_up import FollowUp
 from .opt_in import OptInEmail, OptInSms
 from .review_request import ReviewRequest
@@ -32,7 +40,9 @@ SHIPPED: tuple[type[Blueprint], ...] = (
     EventBooking,
     EventReminder,
     EventChange,
+    EventLink,
     EventCancellation,
+    EventUnbooked,
     *SHIPPING,
     BackInStock,
     SecurityAlert,

@@ -45,12 +45,14 @@ class BackInStock(Blueprint):
         return gettext("You asked to be told when something is back, and on %(day)s it was.") % {"day": day}
 
     def example(self) -> Context:
-        values = {"title": gettext("Blue teapot"), "price": "$34.50", "picture": ""}
-        return Context(values=values, links={"product": "/"})
+        teapot, *_others = products.example()
+        return Context(values=_said(teapot), links={"product": "/"})
 
 
 def _context(run: Run, card: products.Card) -> Context:
     with translation.override(run.language):
-        words = card.words()
-        values = {name: words.get(name, "") for name in ("title", "price", "picture")}
-        return Context(values=values, links={"product": card.path})
+        return Context(values=_said(card.words()), links={"product": card.path})
+
+
+def _said(words: Mapping[str, str]) -> dict[str, str]:
+    return {name: words.get(name, "") for name in ("title", "price", "picture")}

@@ -1,4 +1,4 @@
-"""Events and webinars: the invitation, the booking, the text shortly before, and what changes in between."""
+"""Events and webinars: the invitation, the booking, the word shortly before, and what changes in between."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ from ..core.plan import About, After, Before, Blueprint, Context, On, Run, send
 from ..models import ScheduledEvent
 from ..oscar import event_words, events
 from ..oscar.events import Booking
+from ..services import schedules
 
-#: The order behind a booking came to nothing.
-_VOIDED = On("order.voided", same="order")
+#: The order behind a booking came to nothing; the booking was cancelled; the event is.
+_VOIDED, _UNBOOKED, _CANCELLED = (
+    On("order.voided", same="order"),
+    On("event.unbooked", same="booking"),
+    On("event.cancelled", same="booking"),
+)
+_ENDS = (_VOIDED, _UNBOOKED, _CANCELLED)
 
 
 class AboutEvent(About):
@@ -45,7 +51,7 @@ class AboutEvent(About):
     def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
         return {
             run.message_id: event_words.context(event, run, _of_run(run, booked), calendar=self.calendar)
-            for run, event, booked in _told(runs)
+            for run, event, booked in _known(runs)
         }
 
     def example(self) -> Context:
@@ -55,7 +61,7 @@ class AboutEvent(About):
         return gettext("You booked an event, and this is about it.")
 
     def still_wanted(self, runs: Sequence[Run]) -> set[int]:
-        """It is on, as far as they know it, and they have a seat."""
+        """It is on, as far as they know, and they have a seat."""
         return {
             run.message_id
             for run, event, booked in _told(runs)
@@ -73,6 +79,17 @@ class AboutStart(AboutEvent):
         return event.cancelled_at is None and event.starts_at == run.anchor
 
 
+class AboutChange(AboutEvent):
+    """An event that is no more as those who booked knew it."""
+
+    #: what must still be so
+    told: ClassVar[Sequence[str]] = ()
+
+    def is_meant(self, event: ScheduledEvent, run: Run) -> bool:
+        now_says = schedules.spoken(event)
+        return event.is_on(run.now) and all(run.data[name] == now_says[name] for name in self.told)
+
+
 class EventInvitation(AboutEvent, Blueprint):
     """Invitations to events"""
 
@@ -83,21 +100,24 @@ class EventInvitation(AboutEvent, Blueprint):
     invite = send(EMAIL, at=After(minutes=0), expires=After(days=7))
 
     def still_wanted(self, runs: Sequence[Run]) -> set[int]:
-        """Who has booked by now needs no invitation."""
+        """Nobody is invited who has booked by now, or once it has begun."""
         return {
-            run.message_id for run, event, booked in _told(runs) if not booked and event.cancelled_at is None
+            run.message_id
+            for run, event, booked in _told(runs)
+            if not booked and event.cancelled_at is None and run.now < event.starts_at
         }
 
     def occasion(self, run: Run) -> str:
-        return gettext("You asked for news of the shop, and were invited to an event.")
+        return gettext("You were invited to an event.")
 
 
 class EventBooking(AboutEvent, Blueprint):
     """Confirmation of a booked event, with its agenda"""
 
+    key = events.CONFIRMATION
     topic = "order_updates"
     start = On("event.booked")
-    stops = (On("event.cancelled", same="booking"), _VOIDED)
+    stops = _ENDS
     priority = 5
     calendar = Method.REQUEST
 
@@ -108,20 +128,20 @@ class EventBooking(AboutEvent, Blueprint):
         return {
             run.message_id
             for run, event, booked in _told(runs)
-            if event.cancelled_at is None and _of_run(run, booked) is not None
+            if event.is_on(run.now) and _of_run(run, booked) is not None
         }
 
 
 class EventReminder(AboutStart, Blueprint):
-    """Text shortly before an event"""
+    """Reminder shortly before an event"""
 
     topic = "events"
     start = On("event.scheduled", anchor="starts_at")
-    stops = (On("event.scheduled", same="booking"), On("event.cancelled", same="booking"), _VOIDED)
+    stops = (On("event.scheduled", same="booking"), *_ENDS)
     priority = 10
 
-    # on time or not at all
-    soon = send(SMS, at=Before(minutes=10), expires=After(minutes=0), any_hour=True)
+    # on time or not at all; by email where no text may ring
+    soon = send(SMS, EMAIL, at=Before(minutes=10), expires=After(minutes=0), any_hour=True)
 
     def is_meant(self, event: ScheduledEvent, run: Run) -> bool:
         news_at = run.data.get("news_at")
@@ -129,19 +149,30 @@ class EventReminder(AboutStart, Blueprint):
         return super().is_meant(event, run) and not told_just_now
 
 
-class EventChange(AboutEvent, Blueprint):
+class EventChange(AboutChange, Blueprint):
     """A booked event takes place at another time or elsewhere"""
 
     topic = "event_changes"
     start = On("event.changed")
-    stops = (On("event.changed", same="booking"), On("event.cancelled", same="booking"), _VOIDED)
+    stops = (On("event.changed", same="booking"), *_ENDS)
     priority = 1
     calendar = Method.REQUEST
+    told = ScheduledEvent.URGENT
 
     change = send(EMAIL, SMS, at=After(minutes=0))
 
-    def is_meant(self, event: ScheduledEvent, run: Run) -> bool:
-        return event.cancelled_at is None and event.sequence == run.data["sequence"]
+
+class EventLink(AboutChange, Blueprint):
+    """Another link to join a booked event"""
+
+    topic = "order_updates"
+    start = On("event.relinked")
+    stops = (On("event.relinked", same="booking"), On("event.changed", same="booking"), *_ENDS)
+    priority = 5
+    calendar = Method.REQUEST
+    told = ("join_link",)
+
+    link = send(EMAIL, at=After(minutes=0))
 
 
 class EventCancellation(AboutEvent, Blueprint):
@@ -149,7 +180,7 @@ class EventCancellation(AboutEvent, Blueprint):
 
     topic = "event_changes"
     start = On("event.cancelled")
-    stops = (_VOIDED,)
+    stops = (_VOIDED, _UNBOOKED)
     priority = 1
     calendar = Method.CANCEL
 
@@ -159,12 +190,39 @@ class EventCancellation(AboutEvent, Blueprint):
         return event.cancelled_at is not None
 
 
-def _told(runs: Sequence[Run]) -> Iterator[tuple[Run, ScheduledEvent, list[Booking]]]:
-    """Each run with its event, and all that its person has booked of it."""
+class EventUnbooked(AboutEvent, Blueprint):
+    """A booking of an event is cancelled"""
+
+    topic = "order_updates"
+    start = On("event.unbooked")
+    stops = (On("event.booked", same="booking"), _CANCELLED)
+    priority = 5
+    calendar = Method.CANCEL
+
+    gone = send(EMAIL, at=After(minutes=0))
+
+    def still_wanted(self, runs: Sequence[Run]) -> set[int]:
+        """Their calendar has an entry, and they have no other seat."""
+        confirmed = events.confirmed(runs)
+        return {
+            run.message_id
+            for run, event, booked in _told(runs)
+            if not booked and event.is_on(run.now) and run.subjects["booking"] in confirmed
+        }
+
+
+def _known(runs: Sequence[Run]) -> Iterator[tuple[Run, ScheduledEvent, list[Booking]]]:
+    """Each run with its event, and all that its person has ever booked of it."""
     found = events.live(runs)
     for run in runs:
         if run.message_id in found:
             yield run, *found[run.message_id]
+
+
+def _told(runs: Sequence[Run]) -> Iterator[tuple[Run, ScheduledEvent, list[Booking]]]:
+    """Each run with its event, and what its person has booked of it now."""
+    for run, event, booked in _known(runs):
+        yield run, event, [booking for booking in booked if booking.seats]
 
 
 def _of_run(run: Run, booked: Sequence[Booking]) -> Booking | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _, gettext_noop
 
 from ..core.facts import EMAIL, SMS
 from ..core.plan import After, Blueprint, Context, On, Run, send
@@ -20,7 +20,7 @@ class _OfAParcel(Blueprint):
     topic = "order_updates"
     priority = 10
     kind: ClassVar[str]
-    happened: ClassVar[Any]  #: for the page "Why did I get this?"
+    happened: ClassVar[str]  #: for the page "Why did I get this?"
     glossary = {
         "order": _("Number of the order"),
         "items": _("The things it is about"),
@@ -31,6 +31,7 @@ class _OfAParcel(Blueprint):
         "total": _("How many pieces the order has, without those that were cancelled"),
         "parcel": _("The how many-th parcel of the order it is"),
         "last": _("Whether it is the last of several"),
+        "under_way": _("Whether what is late was on its way already"),
         "carrier": _("Name of the carrier; empty if nobody wrote one"),
         "tracking_number": _("The carrier’s number for it; empty if nobody wrote one"),
         "links.parcel": _("Leads to the carrier’s page for the parcel, or else to the order"),
@@ -49,7 +50,7 @@ class _OfAParcel(Blueprint):
         return set(parcels.news(runs, self.kind))
 
     def occasion(self, run: Run) -> str:
-        return str(self.happened) % {"day": date_format(localtime(run.anchor), "DATE_FORMAT")}
+        return gettext(self.happened) % {"day": date_format(localtime(run.anchor), "DATE_FORMAT")}
 
     def example(self) -> Context:
         things = [(gettext("Earl Grey"), 1), (gettext("Blue teapot"), 1)]
@@ -62,6 +63,7 @@ class _OfAParcel(Blueprint):
                 "total": 3,
                 "parcel": 1,
                 "last": False,
+                "under_way": False,
                 "carrier": "UPS",
                 "tracking_number": "1Z999AA10123456784",
             },
@@ -73,7 +75,7 @@ class ParcelShipped(_OfAParcel):
     """A parcel is on its way"""
 
     kind = parcels.SHIPPED
-    happened = _("Something you ordered was sent to you on %(day)s.")
+    happened = gettext_noop("Something you ordered was sent to you on %(day)s.")
     start = On("parcel.shipped")
 
 
@@ -81,7 +83,7 @@ class ParcelDelivered(_OfAParcel):
     """A parcel was delivered"""
 
     kind = parcels.DELIVERED
-    happened = _("Something you ordered was delivered on %(day)s.")
+    happened = gettext_noop("Something you ordered was delivered on %(day)s.")
     start = On("parcel.delivered")
 
 
@@ -89,7 +91,7 @@ class ParcelDelayed(_OfAParcel):
     """A parcel is late"""
 
     kind = parcels.DELAYED
-    happened = _("On %(day)s it turned out that something you ordered comes later.")
+    happened = gettext_noop("On %(day)s it turned out that something you ordered comes later.")
     start = On("parcel.delayed")
 
 
@@ -97,7 +99,7 @@ class ParcelCancelled(_OfAParcel):
     """Something ordered does not come"""
 
     kind = parcels.CANCELLED
-    happened = _("Something you ordered was cancelled on %(day)s.")
+    happened = gettext_noop("Something you ordered was cancelled on %(day)s.")
     start = On("parcel.cancelled")
 
 

@@ -28,7 +28,7 @@ class SmsInvitation(Blueprint):
         "links.join": _("Leads to the page on which one signs up for texts"),
     }
 
-    invite = send("email", at=After(days=14), expires=After(days=28))
+    invite = send("email", at=After(days=14), expires=After(days=28), only_if="texts_possible")
 
     def still_wanted(self, runs: Sequence[Run]) -> set[int]:
         """Who has said yes or no to texts is not asked again."""

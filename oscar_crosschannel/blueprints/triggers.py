@@ -13,7 +13,7 @@ from ..services.subscribers import GRANTED, JOINED
 from .abandoned_cart import AbandonedCart
 from .back_in_stock import BackInStock
 from .bought import Bought
-from .events import AboutEvent, AboutStart, EventCancellation, EventChange
+from .events import AboutEvent, AboutStart, EventCancellation, EventChange, EventUnbooked
 from .follow_up import FollowUp
 from .shipping import ParcelCancelled, ParcelDelayed, ParcelDelivered, ParcelShipped
 from .shopfront import Shopfront
@@ -69,6 +69,13 @@ SHIPPED: tuple[Trigger, ...] = (
         is_service=True,
         title=_("An event that somebody booked is cancelled"),
         about=EventCancellation(),
+        same="booking",
+    ),
+    Trigger(
+        event="event.unbooked",
+        is_service=True,
+        title=_("A booking of an event is cancelled"),
+        about=EventUnbooked(),
         same="booking",
     ),
     Trigger(

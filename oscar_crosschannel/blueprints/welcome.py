@@ -15,6 +15,9 @@ from ..services import vouchers
 from ..services.subscribers import JOINED
 from .shopfront import Shopfront
 
+#: A code that works for longer does not end soon.
+SOON = timedelta(days=3)
+
 
 class Welcome(Shopfront, Blueprint):
     """Welcome"""
@@ -36,12 +39,12 @@ class Welcome(Shopfront, Blueprint):
     expiring = send("sms", at=After(days=7), unless="purchased")
 
     def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
-        """About the shop, and the code. Without a code that still works nobody is told that it expires."""
+        """About the shop, and the code. Nobody is told that a code ends soon unless it does."""
         about_shop, codes = super().context(runs), _codes(runs)
         return {
             run.message_id: _with_code(about_shop[run.message_id], codes.get(run.message_id, {}))
             for run in runs
-            if run.step != "expiring" or run.message_id in codes
+            if run.step != "expiring" or _ends_soon(run, codes.get(run.message_id))
         }
 
     def example(self) -> Context:
@@ -50,7 +53,7 @@ class Welcome(Shopfront, Blueprint):
 
 
 def _codes(runs: Sequence[Run]) -> dict[int, dict[str, Any]]:
-    """By message: the code of its run, unless it was used, or made to end before the last message comes."""
+    """By message: the code of its run, as long as it works."""
     grants = vouchers.of_runs({run.enrolment_id for run in runs if run.enrolment_id is not None})
     used = vouchers.used(grants.values())
     return {
@@ -58,8 +61,13 @@ def _codes(runs: Sequence[Run]) -> dict[int, dict[str, Any]]:
         for run in runs
         if (grant := grants.get(run.enrolment_id or 0)) is not None
         and grant.pk not in used
-        and grant.valid_until > run.anchor + Welcome.expiring.delay
+        and grant.valid_until > run.now
     }
+
+
+def _ends_soon(run: Run, code: Mapping[str, Any] | None) -> bool:
+    """Merchants may let codes work for longer, and the last message come earlier."""
+    return code is not None and code["code_until"] <= run.now + SOON
 
 
 def _with_code(said: Context, code: Mapping[str, Any]) -> Context:

@@ -62,6 +62,10 @@ class Channel(ABC):
         """How much of the pace `content` takes."""
         return 1
 
+    def reaches_people(self) -> bool:
+        """Whether anybody would get what is sent: a provider is chosen, and the shop has an account with it."""
+        return True
+
     def look_up(self, uuid: UUID, provider_id: str, address: str, since: datetime) -> Found | None:
         """Ask the provider what became of an attempt; `None`: it does not know or cannot tell."""
         return None

@@ -103,6 +103,12 @@ class SmsChannel(Channel):
         """Carriers and Twilio count segments, not messages."""
         return segments(content.text).count
 
+    def reaches_people(self) -> bool:
+        try:
+            return self._backend().reaches_people()
+        except SenderBroken:
+            return False
+
     def look_up(self, uuid: UUID, provider_id: str, address: str, since: datetime) -> Found | None:
         try:
             return self._backend().look_up(uuid, provider_id, address, since)

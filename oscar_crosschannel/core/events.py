@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+#: In the `data` of an event: what it says of a person is older than the event, as news of an order say what
+#: was typed when it was placed. It fills gaps, and replaces nothing.
+OLD = "is_old"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentAnswer:

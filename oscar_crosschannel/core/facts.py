@@ -147,6 +147,7 @@ class Candidate:
     condition_met: bool = True  #: answer of the step's named condition
     held_out: bool = False  #: the contact is in the arm that gets nothing
     minimum_age: int = 0  #: in years; above 0, consent must come with a proof of it
+    texts_by_consent: bool = False  #: it was not asked for by text (requested only)
     excluded: frozenset[str] = frozenset()  #: channels whose provider refused for good
     shadow: bool = False  #: it is decided what would become of it, and nothing is sent
 
@@ -160,6 +161,7 @@ class Facts:
     primary_channel: str = ""  #: the contact's explicit choice
     hours: Mapping[str, Hours] = field(default_factory=dict)  #: open hours by channel; absent: always
     bases: Mapping[str, frozenset[Basis]] = field(default_factory=dict)  #: see Basis; absent: any grant
+    silent: frozenset[str] = frozenset()  #: channels without a provider: nobody would get anything
     one_way: frozenset[str] = frozenset()  #: channels on which the person cannot answer the sender
     paused_until: datetime | None = None  #: the person asked for no marketing before
     guarded: frozenset[str] = frozenset()  #: channels whose marketing a guard has paused

@@ -52,6 +52,11 @@ class On:
     anchor: str = ""
     same: str = ""
 
+    def __post_init__(self) -> None:
+        if self.one_run and self.anchor:
+            # the newer of two events is known by when it happened, which the run then no longer says
+            raise ValueError("A run that follows further events counts from when they happened: no `anchor`.")
+
 
 class After:
     """A delay from the anchor: `After(hours=1)`."""
@@ -298,6 +303,7 @@ class Run:
     email: str
     subjects: Mapping[str, int]
     anchor: datetime
+    now: datetime  #: when it is asked; what goes out, goes out at once
     data: Mapping[str, Any] = field(default_factory=dict)  #: what the starting event carried
     zone: str = ""  #: the person's own; empty: nobody knows it for sure
 

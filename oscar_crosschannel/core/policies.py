@@ -87,16 +87,20 @@ DEFAULT_CAPS = (
 
 
 def reachable(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
-    """There is an address, and the provider has not refused it for good."""
+    """There is an address, and a provider, which has not refused it for good."""
     if channel not in facts.points:
         return Deny(Reason.NO_POINT)
+    if channel in facts.silent:
+        return Deny(Reason.NO_PROVIDER)
     return Deny(Reason.REFUSED) if channel in candidate.excluded else ALLOW
 
 
 def consented(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
     """Marketing needs a grant for this topic on this channel; a requested message, that nothing else was said.
-    Texts that belong to an order need no more than that the person did not decline them by name; asking
-    anew takes that back only once it is confirmed.
+
+    Where asking for it is not asking for texts (`texts_by_consent`), a text needs a grant, too. Texts that belong to
+    an order need no more than that the person did not decline them by name; asking anew takes that back
+    only once it is confirmed.
 
     For marketing texts the grant must be of a kind that the law of every place accepts (rule 1).
     """
@@ -109,7 +113,9 @@ def consented(candidate: Candidate, channel: str, facts: Facts, at: datetime) ->
         refused = consent is not None and consent.answer is not Answer.GRANTED and consent.stopped_by_name
         return Deny(Reason.NO_CONSENT) if refused and channel == SMS else ALLOW
     if consent is None:
-        return ALLOW if candidate.purpose is Purpose.REQUESTED else Deny(Reason.NO_CONSENT)
+        was_asked_for = not (candidate.texts_by_consent and channel == SMS)
+        is_requested = candidate.purpose is Purpose.REQUESTED
+        return ALLOW if is_requested and was_asked_for else Deny(Reason.NO_CONSENT)
     if consent.answer is Answer.REVOKED or (consent.until and consent.until <= at):
         return Deny(Reason.NO_CONSENT)
     if consent.answer is Answer.PENDING:
@@ -168,7 +174,7 @@ def not_duplicate(candidate: Candidate, channel: str, facts: Facts, at: datetime
 def inside_hours(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
     """The person may be disturbed on this channel (rules 31 to 36, 39)."""
     hours = facts.hours.get(channel)
-    if hours is None or not _limited(candidate, channel, facts):
+    if hours is None or not hours_bind(candidate, channel, facts):
         return ALLOW
     opens = hours.opens(at)
     if opens is None:
@@ -192,7 +198,7 @@ def held_until_morning(candidate: Candidate, channel: str, facts: Facts, at: dat
 
 def within_caps(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
     """There is room in every rolling window. What might have been sent counts as sent (rule 37)."""
-    if not _limited(candidate, channel, facts):
+    if not hours_bind(candidate, channel, facts):
         return ALLOW
     room = _room(as_sent(candidate, channel, facts, at), facts.sent, facts.caps)
     return Defer(room, Reason.CAPPED) if room > at else ALLOW
@@ -293,6 +299,13 @@ def _halved(cap: Cap) -> Cap:
     return replace(cap, window=2 * cap.window) if cap.most == 1 else replace(cap, most=cap.most // 2)
 
 
+def hours_bind(candidate: Candidate, channel: str, facts: Facts) -> bool:
+    """Whether hours, and caps, bind at all (rule 39)."""
+    if candidate.purpose is Purpose.REQUESTED:
+        return not (candidate.any_hour and _agreed_to_any_hour(candidate.topic, channel, facts))
+    return candidate.purpose is Purpose.MARKETING
+
+
 def preferred(channels: tuple[str, ...], facts: Facts) -> tuple[str, ...]:
     """`channels` in the order they are tried: the contact's explicit choice, then as given."""
     primary = facts.primary_channel
@@ -314,13 +327,6 @@ def as_sent(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> S
         offers_voucher=candidate.offers_voucher,
         digest=point.digest if point else "",
     )
-
-
-def _limited(candidate: Candidate, channel: str, facts: Facts) -> bool:
-    """Whether hours and caps bind at all (rule 39)."""
-    if candidate.purpose is Purpose.REQUESTED:
-        return not (candidate.any_hour and _agreed_to_any_hour(candidate.topic, channel, facts))
-    return candidate.purpose is Purpose.MARKETING
 
 
 def _agreed_to_any_hour(topic: str, channel: str, facts: Facts) -> bool:

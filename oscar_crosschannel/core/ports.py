@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -31,12 +31,16 @@ class Person:
     phones: frozenset[str]
 
 
+#: What happened in (since, now] that nobody signalled.
+Sweep = Callable[[datetime, datetime], Iterable[Event]]
+
+
 class Shop(Protocol):
     """The shop behind the flows."""
 
-    def sweep(self, since: datetime, now: datetime) -> Iterable[Event]:
-        """What happened in (since, now] that nobody signalled: baskets with activity, customers who stay away,
-        stock that somebody waits for.
+    def sweeps(self) -> Mapping[str, Sweep]:
+        """Searches by name, a slug: for baskets with activity, customers who stay away, stock that somebody
+        waits for. Each is on its own: one that raises looks again from where it was, and stops no other.
         """
 
     def follows(self, event: Event) -> Sequence[Event]:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 from .plan import Blueprint
 
+#: How the keys of flows begin that merchants make themselves, so that none ever hides a declared one.
+OWN = "own-"
+
 
 class Registry:
     """Blueprints by key."""
@@ -14,7 +17,12 @@ class Registry:
         self._blueprints: dict[str, Blueprint] = {}
 
     def register(self, blueprint: type[Blueprint]) -> type[Blueprint]:
-        """Add a flow; usable as a class decorator. The same key twice replaces the earlier flow."""
+        """Add a flow; usable as a class decorator. The same key twice replaces the earlier flow.
+
+        Raises ValueError for a key that belongs to merchants.
+        """
+        if blueprint.key.startswith(OWN):
+            raise ValueError(f"Keys that begin with {OWN!r} are those of flows made in the admin.")
         self._blueprints[blueprint.key] = blueprint()
         return blueprint
 

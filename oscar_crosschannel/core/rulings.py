@@ -16,6 +16,7 @@ class Reason(StrEnum):
 
     # policies
     NO_POINT = "no_point"  #: no address known on this channel
+    NO_PROVIDER = "no_provider"  #: nobody is behind the channel who would deliver it
     NO_CONSENT = "no_consent"
     WEAK_CONSENT = "weak_consent"  #: of a kind that the law of the place does not accept for texts
     NO_AGE_PROOF = "no_age_proof"  #: the topic has a minimum age that nobody has proven
@@ -51,6 +52,7 @@ class Reason(StrEnum):
     # sending
     VOUCHER_UNAVAILABLE = "voucher_unavailable"
     CONTEXT_ERROR = "context_error"
+    NOT_PREPARED = "not_prepared"  #: something failed between the hand-over and the call; it is tried again
     RENDER_ERROR = "render_error"
     NO_WORDS = "no_words"  #: a merchant's words are broken, and there are none to take instead
     TOO_LONG = "too_long"

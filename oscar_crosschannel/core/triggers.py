@@ -30,6 +30,9 @@ class Trigger:
     anchor: str = ""  #: see `On`
     same: str = ""  #: of a stop, see `On`
 
+    def __post_init__(self) -> None:
+        self.start()  # what cannot begin a flow is refused where it is declared
+
     def start(self, *, once: bool = False, again_after: timedelta | None = None) -> On:
         """How a flow of a merchant's own begins with it."""
         rest = self.again_after if again_after is None else again_after

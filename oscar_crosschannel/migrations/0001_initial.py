@@ -528,11 +528,13 @@ class Migration(migrations.Migration):
                 ('processed_at', models.DateTimeField(db_index=True, null=True, verbose_name='worked off')),
                 ('tries', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
                 ('error', models.TextField(blank=True, verbose_name='error')),
+                ('left', models.JSONField(editable=False, null=True)),
                 ('unread', models.BooleanField(null=True, verbose_name='to be read')),
             ],
             options={
                 'verbose_name': 'inbox event',
                 'verbose_name_plural': 'inbox events',
+                'permissions': [('repeat_inboxevent', 'Can try events again')],
                 'indexes': [models.Index(condition=models.Q(('processed_at', None)), fields=['not_before', 'id'], name='cc_inbox_waiting'), models.Index(condition=models.Q(('name', 'sms.received')), fields=['phone', 'occurred_at'], name='cc_inbox_replies'), models.Index(condition=models.Q(('name', 'email.received')), fields=['email', 'occurred_at'], name='cc_inbox_letters'), models.Index(condition=models.Q(('unread__isnull', False)), fields=['unread', 'id'], name='cc_inbox_answers')],
                 'constraints': [models.UniqueConstraint(fields=('name', 'key'), name='cc_inbox_unique')],
             },

@@ -19,8 +19,11 @@ class ScheduledEvent(models.Model):
     It is saved by `services.schedules`, which tells those who booked what has changed.
     """
 
-    #: What those who booked must hear of at once. The agenda is not among it.
-    TOLD = ("starts_at", "ends_at", "place", "join_link")
+    #: What those who booked must hear of at once, on every channel.
+    URGENT = ("starts_at", "ends_at", "place")
+    #: What they hear of at all. Of another link an email tells: what they have leads on by a link of the shop, which
+    #: stays right. The agenda is not among it.
+    TOLD = (*URGENT, "join_link")
 
     product: Any = models.OneToOneField(
         "catalogue.Product", on_delete=models.CASCADE, related_name="+", verbose_name=_("product")

@@ -25,12 +25,15 @@ class InboxEvent(models.Model):
     processed_at = models.DateTimeField(_("worked off"), null=True, db_index=True)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     error = models.TextField(_("error"), blank=True)
+    #: where only a part could not be done: which, and for whom; None: all of it, or nothing, is left
+    left: Any = models.JSONField(null=True, editable=False)
     #: of an answer to the shop: whether staff have yet to read it; None: it is no answer
     unread = models.BooleanField(_("to be read"), null=True)
 
     class Meta:
         verbose_name = _("inbox event")
         verbose_name_plural = _("inbox events")
+        permissions = [("repeat_inboxevent", _("Can try events again"))]
         constraints = [models.UniqueConstraint(fields=["name", "key"], name="cc_inbox_unique")]
         indexes = [
             models.Index(

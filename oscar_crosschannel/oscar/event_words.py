@@ -42,7 +42,7 @@ def context(
         paths = dict(_paths(event, booking))
     files: tuple[File, ...] = ()
     if calendar is not None and run.email:
-        files = (_entry(event, title, run.email, paths.get("join", ""), calendar),)
+        files = (_entry(event, run, title, paths.get("join", ""), calendar),)
     return Context(values=values, links=paths, files=files)
 
 
@@ -111,7 +111,7 @@ def _changes(event: ScheduledEvent, was: Mapping[str, str] | None, zone: Any) ->
 
 
 def _paths(event: ScheduledEvent, booking: Booking | None) -> Any:
-    if booking is not None and event.join_link:
+    if booking is not None and booking.seats and event.join_link:
         yield "join", links.join_path(booking.id)
     try:
         page = str(event.product.get_absolute_url())
@@ -121,12 +121,13 @@ def _paths(event: ScheduledEvent, booking: Booking | None) -> Any:
         yield "event", page
 
 
-def _entry(event: ScheduledEvent, title: str, attendee: str, join: str, method: Method) -> File:
+def _entry(event: ScheduledEvent, run: Run, title: str, join: str, method: Method) -> File:
     url = links.absolute(join) if join else ""
     name, address = parseaddr(settings.EMAIL_FROM_TRANSACTIONAL or django_settings.DEFAULT_FROM_EMAIL)
     entry = Entry(
         uid=str(event.uid),
-        sequence=event.sequence,
+        # who is no longer expected, at an event that takes place, has an entry as high as the event's
+        sequence=event.sequence + (method is Method.CANCEL and event.cancelled_at is None),
         starts_at=event.starts_at,
         ends_at=event.ends_at,
         title=title,
@@ -135,6 +136,6 @@ def _entry(event: ScheduledEvent, title: str, attendee: str, join: str, method: 
         url=url,
         organizer=address,
         organizer_name=settings.BRAND or name,
-        attendee=attendee,
+        attendee=run.email,
     )
-    return calendar_file(entry, method=method, now=event.changed_at)
+    return calendar_file(entry, method=method, now=max(event.changed_at, run.anchor))

@@ -1,7 +1,8 @@
 """Products that are events: who has booked them, and what follows for these people from what happens.
 
 A booking is what one order holds of an event: the lines of its product, or of variants of that product. It
-is known by the id of the first of these lines. An order that came to nothing books nothing.
+is known by the id of the first of these lines, and ends when all of them are cancelled, or the order came to
+nothing.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Min, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce, Lower
+from django.db.models import Min, OuterRef, Q, QuerySet, Subquery, Sum, TextField
+from django.db.models.functions import Cast, Coalesce, Lower
 from oscar.core.loading import get_model
 
+from ..conf import settings
 from ..core.events import Event
 from ..core.facts import EMAIL, Answer
+from ..core.lifecycle import State
 from ..core.plan import Run
-from ..models import Consent, ScheduledEvent
+from ..models import Consent, Message, ScheduledEvent
 from ..services import contacts, schedules
 from ..services.schedules import News
-from . import orders
+from . import parcels
 
 Line = get_model("order", "Line")
 
@@ -29,6 +32,9 @@ Line = get_model("order", "Line")
 CHUNK = 100
 #: Who agreed to emails about this is invited to events.
 INVITED = "weekly_deals"
+#: The flow that confirms bookings.
+CONFIRMATION = "event_booking"
+_PERHAPS_READ = (State.SENDING, State.SENT, State.UNKNOWN)
 #: Who hears so shortly before the start that it has moved needs no reminder beside.
 NEWS_REMINDS = timedelta(minutes=30)
 
@@ -43,7 +49,7 @@ class Booking:
     order_number: str
     user_id: int | None
     email: str  #: as a guest typed it, in lower case; empty for an account
-    seats: int
+    seats: int  #: none when it has ended
 
     def is_of(self, run: Run, email: str) -> bool:
         """Whether the person of this run booked it, who has this email."""
@@ -56,13 +62,14 @@ class Booking:
 
 
 def of_order(order_id: int) -> list[Booking]:
-    """What an order has booked. One statement."""
+    """What an order has booked, ended or not. One statement."""
     return [_booking(row) for row in _rows(_lines().filter(order_id=order_id))]
 
 
 def of_event(event: ScheduledEvent, *, after: int, most: int) -> list[Booking]:
-    """Bookings of an event by the id of their order, from the first beyond `after` on. One statement."""
-    return [_booking(row) for row in _rows(_of_one(event).filter(order_id__gt=after))[:most]]
+    """Bookings of an event that have not ended, by the id of their order, from the first beyond `after` on. One statement."""
+    further = _rows(_of_one(event).filter(order_id__gt=after)).filter(seats__gt=0)
+    return [_booking(row) for row in further[:most]]
 
 
 def of_people(
@@ -72,7 +79,7 @@ def of_people(
     emails: Collection[str],
     ids: Collection[int] = (),
 ) -> list[Booking]:
-    """Bookings of these events by these accounts and guests, and those with these ids. One statement."""
+    """Bookings of these events by these accounts and guests, and those with these ids, ended or not. One statement."""
     products = ScheduledEvent.objects.filter(pk__in=event_ids).values("product_id")
     known = Line.objects.filter(pk__in=ids).values("order_id")
     theirs = Q(order__user_id__in=users) | Q(guest__in=emails) | Q(order_id__in=known)
@@ -81,14 +88,25 @@ def of_people(
 
 def seats(event: ScheduledEvent) -> int:
     """How many are booked."""
-    return _of_one(event).aggregate(seats=Sum("quantity"))["seats"] or 0
+    return _of_one(event).filter(_counts()).aggregate(seats=Sum("quantity"))["seats"] or 0
+
+
+def people(event: ScheduledEvent) -> int:
+    """How many people have booked."""
+    who = Coalesce(Cast("order__user_id", TextField()), "guest", output_field=TextField())
+    number: int = _of_one(event).filter(_counts()).annotate(who=who).values("who").distinct().count()
+    return number
 
 
 def find(booking_id: int) -> tuple[Booking, ScheduledEvent] | None:
-    """A booking that still counts, and its event. Three statements."""
+    """A booking that has not ended, and its event. Three statements."""
     order_id = Line.objects.filter(pk=booking_id).values_list("order_id", flat=True).first()
     for booking in of_order(order_id) if order_id is not None else ():
-        if booking.id == booking_id and (event := load([booking.event_id]).get(booking.event_id)):
+        if (
+            booking.id == booking_id
+            and booking.seats
+            and (event := load([booking.event_id]).get(booking.event_id))
+        ):
             return booking, event
     return None
 
@@ -104,9 +122,20 @@ def _lines() -> QuerySet[Any]:
     of_product = ScheduledEvent.objects.filter(product=OuterRef("product")).values("pk")
     of_parent = ScheduledEvent.objects.filter(product=OuterRef("product__parent")).values("pk")
     lines: QuerySet[Any] = Line.objects.annotate(
-        event=Coalesce(Subquery(of_product), Subquery(of_parent)), guest=Lower("order__guest_email")
+        event=Coalesce(Subquery(of_product), Subquery(of_parent)),
+        guest=Lower("order__guest_email"),
+        order_status=Lower("order__status"),
+        line_status=Lower("status"),
     )
-    return lines.filter(order__in=orders.converting())
+    return lines
+
+
+def _counts() -> Q:
+    """Lines that are not cancelled, of orders that are not."""
+    gone = [name for name, kind in settings.SHIPPING_STATUSES.items() if kind == parcels.CANCELLED]
+    names = {name.casefold() for name in gone}
+    void = Q(order__status__in=settings.NON_CONVERTING_STATUSES) | Q(order_status__in=names)
+    return ~(void | Q(line_status__in=names))
 
 
 def _of_one(event: ScheduledEvent) -> QuerySet[Any]:
@@ -122,7 +151,7 @@ def _rows(lines: QuerySet[Any]) -> QuerySet[Any]:
     """One row for each booking, in the order of their orders."""
     which = lines.filter(event__isnull=False).order_by("order_id", "event")
     rows = which.values("event", "order_id", "order__number", "order__user_id", "guest")
-    bookings: QuerySet[Any] = rows.annotate(first=Min("pk"), seats=Sum("quantity"))
+    bookings: QuerySet[Any] = rows.annotate(first=Min("pk"), seats=Sum("quantity", filter=_counts()))
     return bookings
 
 
@@ -135,7 +164,7 @@ def _booking(row: dict[str, Any]) -> Booking:
         order_number=row["order__number"],
         user_id=user_id,
         email="" if user_id else row["guest"] or "",
-        seats=row["seats"],
+        seats=row["seats"] or 0,
     )
 
 
@@ -143,7 +172,7 @@ def _booking(row: dict[str, Any]) -> Booking:
 
 
 def live(runs: Sequence[Run]) -> dict[int, tuple[ScheduledEvent, list[Booking]]]:
-    """By message id: the event of each run, and what its person has booked of it, the first booking first.
+    """By message id: the event of each run, and what its person has booked of it, ended or not, the first first.
 
     Runs whose event is gone are left out. Three statements, however many runs.
     """
@@ -164,6 +193,15 @@ def live(runs: Sequence[Run]) -> dict[int, tuple[ScheduledEvent, list[Booking]]]
     return found
 
 
+def confirmed(runs: Sequence[Run]) -> set[int]:
+    """The ids of those runs' bookings that have been confirmed, so that calendars have an entry of them."""
+    ids = {run.subjects["booking"] for run in runs}
+    sent = Message.objects.filter(
+        contact_id__in={run.contact_id for run in runs}, flow__key=CONFIRMATION, state__in=_PERHAPS_READ
+    )
+    return ids & set(sent.values_list("enrolment__subjects__booking", flat=True))
+
+
 def agreed() -> QuerySet[Consent]:
     """Who may be invited to events: their answers."""
     return Consent.objects.filter(
@@ -182,19 +220,38 @@ def follow(event: Event) -> Sequence[Event]:
     """What an order, or news of an event, means to those who booked."""
     if event.name == "order.placed" and "order" in event.subjects:
         return list(_of_order_placed(event))
+    if event.name == "order.voided" or (
+        event.name == parcels.MOVED and event.data["kind"] == parcels.CANCELLED
+    ):
+        return list(_of_order_cancelled(event))
     if event.name == schedules.NEWS:
         return list(_spread(event))
     return ()
 
 
 def _of_order_placed(placed: Event) -> Iterator[Event]:
-    booked = of_order(placed.subjects["order"])
+    for booking, event in _still_on(placed):
+        if booking.seats:
+            # an order that came to nothing may be paid after all: then it is booked once more
+            key = f"@{placed.occurred_at:%Y%m%dT%H%M%S}"
+            yield _happening("event.booked", key, booking, event, at=placed.occurred_at)
+            yield from _scheduled(booking, event, at=placed.occurred_at)
+
+
+def _of_order_cancelled(cancelled: Event) -> Iterator[Event]:
+    """Whoever's booking has ended is told once, however many statuses and events say so."""
+    for booking, event in _still_on(cancelled):
+        if not booking.seats:
+            yield _happening("event.unbooked", "", booking, event, at=cancelled.occurred_at)
+
+
+def _still_on(ordered: Event) -> Iterator[tuple[Booking, ScheduledEvent]]:
+    """What an order holds of events that are to come, or under way."""
+    booked = of_order(ordered.subjects["order"])
     events = load({booking.event_id for booking in booked}) if booked else {}
     for booking in booked:
-        event = events[booking.event_id]
-        if event.is_on(placed.occurred_at):
-            yield _happening("event.booked", "", booking, event, at=placed.occurred_at)
-            yield from _scheduled(booking, event, at=placed.occurred_at)
+        if (event := events[booking.event_id]).is_on(ordered.occurred_at):
+            yield booking, event
 
 
 def _spread(news: Event) -> Iterator[Event]:
@@ -208,7 +265,7 @@ def _spread(news: Event) -> Iterator[Event]:
         yield from happenings
     if told:
         last, _ = told[-1]
-        carried = ("was", "is_partly_told") if what == News.CHANGED else ()
+        carried = ("was", "is_partly_told", "is_urgent") if what == News.CHANGED else ()
         further = {name: news.data[name] for name in carried}
         yield schedules.news(event, what, after=last, at=news.occurred_at, **further)
 
@@ -234,8 +291,9 @@ def _to_bookers(event: ScheduledEvent, news: Event) -> Iterator[tuple[int, list[
                 told.append(_happening("event.cancelled", "", booking, event, at=at))
             case News.CHANGED:
                 key = f":{event.sequence}"
-                told.append(_happening("event.changed", key, booking, event, at=at, was=was))
-                if is_partly_told or was["starts_at"] != event.starts_at.isoformat():
+                name = "event.changed" if news.data["is_urgent"] else "event.relinked"
+                told.append(_happening(name, key, booking, event, at=at, was=was))
+                if is_partly_told or was["starts_at"] != schedules.spoken(event)["starts_at"]:
                     told += _scheduled(booking, event, at=at, news_at=at.isoformat())
             case News.MADE:
                 told += _scheduled(booking, event, at=at)

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 from oscar.core.loading import get_class
 
-from ..core.events import ConsentAnswer, Event
+from ..core.events import OLD, ConsentAnswer, Event
 
 CheckoutSessionData = get_class("checkout.utils", "CheckoutSessionData")
 
@@ -41,8 +41,9 @@ class Identity:
         at: datetime,
         subjects: Mapping[str, int] | None = None,
         answers: tuple[ConsentAnswer, ...] = (),
+        is_old: bool = False,
     ) -> Event:
-        """Something this person did."""
+        """Something this person did, or heard of something older (`is_old`): what is known since counts then."""
         profile = {
             "name": self.name,
             "language": self.language,
@@ -57,7 +58,8 @@ class Identity:
             email=self.email,
             phone=self.phone,
             subjects=subjects or {},
-            data={field: value for field, value in profile.items() if value},
+            data={field: value for field, value in profile.items() if value}
+            | ({OLD: True} if is_old else {}),
             answers=answers,
         )
 

@@ -1,4 +1,5 @@
-"""“Text me when it ships”: the box on the page that thanks for an order, and what it answered.
+"""“Text me when it ships”, or before an event begins: the box on the page that thanks for an order, and what it
+answered.
 
 The order's own page is shown to nobody but the buyer, so its box speaks for them; a number that has said
 stop before is asked all the same.
@@ -19,10 +20,10 @@ from ..core import phones
 from ..core.events import ConsentAnswer
 from ..core.facts import SMS
 from ..services import asking, consents, contacts, inbox, links, wordings
-from . import forms, identity
+from . import events, forms, identity
 
-#: The topic it is about.
-TOPIC = "order_updates"
+#: What it is about; the second, of orders that book an event.
+ORDERS, EVENTS = "order_updates", "events"
 #: Name of the event in the inbox.
 ANSWERED = "consent.answered"
 
@@ -41,6 +42,7 @@ class Offer:
     """The box as it is shown."""
 
     order_number: str
+    topics: tuple[str, ...]  #: what was not answered before
     action: str  #: where the form goes
     words: str
     shown: str  #: the value of `cc_shown`
@@ -48,15 +50,22 @@ class Offer:
     typed: str = ""  #: in a form that came back
     trouble: Trouble | None = None
 
+    @property
+    def is_about_event(self) -> bool:
+        return EVENTS in self.topics
+
 
 def offer(request: HttpRequest, order: Any) -> Offer | None:
-    """The box, or None where this was answered before. Two statements."""
-    who = identity.of_order(order, request.user)
-    if order.pk in forms.stored(request).get("order_texts", ()) or consents.has_answered(
-        SMS, TOPIC, user_id=who.user_id, address=who.phone
-    ):
+    """The box, or None where all of this was answered before. Three statements, and two more of an event."""
+    if order.pk in forms.stored(request).get("order_texts", ()):
         return None
-    return _offer(request, order, who)
+    who = identity.of_order(order, request.user)
+    topics = tuple(
+        topic
+        for topic in _topics(order)
+        if not consents.has_answered(SMS, topic, user_id=who.user_id, address=who.phone)
+    )
+    return _offer(request, order, who, topics) if topics else None
 
 
 def find(order_id: int) -> Any:
@@ -80,6 +89,7 @@ def take(request: HttpRequest, order: Any, *, now: datetime) -> str | Trouble:
         channel=SMS,
         kind=wordings.ORDER_TEXTS,
         text=digest[:64],
+        topics=tuple(topic for topic in (ORDERS, EVENTS) if topic in request.POST.getlist(forms.TOPIC_FIELD)),
         language=spoken[:12],
         given=True,
         form="thank_you",
@@ -96,7 +106,7 @@ def take(request: HttpRequest, order: Any, *, now: datetime) -> str | Trouble:
 
 def shown_again(request: HttpRequest, order: Any, trouble: Trouble | None = None) -> Offer:
     """The box on a page of its own; with what was typed, if that was not taken."""
-    return _offer(request, order, identity.of_order(order), trouble)
+    return _offer(request, order, identity.of_order(order), _topics(order), trouble)
 
 
 def _key(order: Any) -> str:
@@ -104,11 +114,25 @@ def _key(order: Any) -> str:
     return f"order-texts:{order.pk}:"
 
 
-def _offer(request: HttpRequest, order: Any, who: identity.Identity, trouble: Trouble | None = None) -> Offer:
-    words = wordings.wording(wordings.ORDER_TEXTS, forms.language(), country=who.country)
+def _topics(order: Any) -> tuple[str, ...]:
+    """What texts about an order may be about. One statement."""
+    return (ORDERS, EVENTS) if any(booking.seats for booking in events.of_order(order.pk)) else (ORDERS,)
+
+
+def _offer(
+    request: HttpRequest,
+    order: Any,
+    who: identity.Identity,
+    topics: tuple[str, ...],
+    trouble: Trouble | None = None,
+) -> Offer:
+    # without topics the words name those of the merchant's own version
+    named = topics if EVENTS in topics else ()
+    words = wordings.wording(wordings.ORDER_TEXTS, forms.language(), country=who.country, topics=named)
     number = contacts.normalise(SMS, who.phone, region=who.country) if who.phone else None
     return Offer(
         order_number=str(order.number),
+        topics=named,
         action=links.order_texts_path(order.pk),
         words=words.words,
         shown=f"{forms.language()} {words.digest}",

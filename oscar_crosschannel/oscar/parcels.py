@@ -42,13 +42,6 @@ MOVED = "order.moved"
 #: How long it may take to save an event with all its quantities, or the status of one line after another.
 SETTLE = timedelta(seconds=30)
 
-#: What has become of a parcel afterwards makes older news pointless.
-_OVERTAKEN_BY = {
-    SHIPPED: {DELIVERED, CANCELLED},
-    DELAYED: {SHIPPED, DELIVERED, CANCELLED},
-    DELIVERED: set[str](),
-    CANCELLED: set[str](),
-}
 #: So many things of a parcel are named in a text, each with so many letters.
 _NAMED, _LETTERS = 2, 26
 
@@ -82,8 +75,9 @@ def follow(moved: Event) -> Sequence[Event]:
     news = _by_event(order, moved, kind) if "shipping_event" in moved.data else _by_status(order, moved, kind)
     if news is None:
         return ()
-    told = identity.of_order(order).event(
-        f"parcel.{kind}", news.key, at=moved.occurred_at, subjects={"order": order.pk}
+    who = identity.of_order(order)
+    told = who.event(
+        f"parcel.{kind}", news.key, at=moved.occurred_at, subjects={"order": order.pk}, is_old=True
     )
     return (replace(told, data={**told.data, **news.as_data()}),)
 
@@ -97,6 +91,7 @@ class _News:
     before: Pieces  #: what was told of these lines already
     number: int  #: the how many-th parcel of its kind it is
     total: int  #: pieces that there are in all
+    is_under_way: bool  #: of a delay: nothing of it was still to be sent
     shipping_event: int | None = None
 
     def as_data(self) -> dict[str, Any]:
@@ -109,6 +104,7 @@ class _News:
             "number": self.number,
             "total": self.total,
             "is_last": told >= self.total,
+            "is_under_way": self.is_under_way,
             **({"shipping_event": self.shipping_event} if self.shipping_event else {}),
         }
 
@@ -118,9 +114,8 @@ def _by_event(order: Any, moved: Event, kind: str) -> _News | None:
     event = next((each for each in order.told if each.pk == moved.data["shipping_event"]), None)
     if event is None or kind_of_type(event.event_type) != kind:
         return None
-    earlier = [each for each in _events(order, {kind}) if each.pk < event.pk]
-    key = f"shipping_event:{event.pk}"
-    return _news(order, kind, key, _pieces_of(order, event), earlier, shipping_event=event.pk)
+    before = [each for each in order.told if each.pk < event.pk]
+    return _news(order, kind, _named(event) or None, before, shipping_event=event.pk)
 
 
 def _by_status(order: Any, moved: Event, kind: str) -> _News | None:
@@ -132,39 +127,45 @@ def _by_status(order: Any, moved: Event, kind: str) -> _News | None:
         meant = order.goods if kind_of_status(order.status) == kind else []
     if not meant:
         return None
-    gone = _cancelled(order) if kind != CANCELLED else Counter()
-    pieces = {line.pk: line.quantity - gone[line.pk] for line in meant}
-    return _news(order, kind, None, pieces, _events(order, {kind}))
+    return _news(order, kind, None, order.told, lines={line.pk for line in meant})
 
 
 def _news(
     order: Any,
     kind: str,
-    key: str | None,
-    meant: Pieces,
-    earlier: Collection[Any],
+    named: Pieces | None,
+    events: Collection[Any],
     *,
+    lines: Collection[int] | None = None,
     shipping_event: int | None = None,
 ) -> _News | None:
-    by_status = _told_by_status(order, kind)
+    """What is new, after `events`, of the `named` pieces; None: of all that is left of `lines`, or of the order."""
+    fates, then = _fates(order, order.told), _fates(order, events)
+    meant = fates.keys() & set(named or lines or fates)
+    is_under_way = kind == DELAYED and not any(then[line].waiting for line in meant)
+    by_status = _told_by_status(order, kind, is_under_way=is_under_way)
+    earlier = _of_kind(events, kind)
+    if is_under_way:  # being late before it was sent is another story
+        sent = max((event.pk for event in _of_kind(events, SHIPPED)), default=0)
+        earlier = [event for event in earlier if event.pk > sent]
     before = Counter[int]()
     for pieces in (*by_status, *(_pieces_of(order, event) for event in earlier)):
         before.update(pieces)
     before = _at_most(order, before)
-    new = {
-        line.pk: count
-        for line in order.goods
-        if (count := min(meant.get(line.pk, 0), line.quantity - before[line.pk])) > 0
-    }
+    left = {line: fates[line].open_to(kind, before[line], is_under_way=is_under_way) for line in meant}
+    if named is not None:  # who counts is believed
+        left = {line: min(named[line], fates[line].ordered - before[line]) for line in meant}
+    new = {line: left[line] for line in sorted(meant) if left[line] > 0}
     if not new:
         return None
-    gone = _cancelled(order) if kind != CANCELLED else Counter()
+    gone = 0 if kind == CANCELLED else sum(fate.gone for fate in fates.values())
     return _News(
-        key=key or _status_key(min(new)),
+        key=f"shipping_event:{shipping_event}" if shipping_event else _status_key(min(new)),
         pieces=new,
         before=before,
         number=len(by_status) + len(earlier) + 1,
-        total=sum(line.quantity for line in order.goods) - sum(gone.values()),
+        total=sum(fate.ordered for fate in fates.values()) - gone,
+        is_under_way=is_under_way,
         shipping_event=shipping_event,
     )
 
@@ -176,11 +177,15 @@ def _changed_lines(order: Any, kind: str) -> set[int]:
     return {keys[key] for key in waiting.values_list("key", flat=True)}
 
 
-def _told_by_status(order: Any, kind: str) -> list[Pieces]:
+def _told_by_status(order: Any, kind: str, *, is_under_way: bool) -> list[Pieces]:
     """Pieces that were told because of a status, parcel by parcel."""
     keys = [_status_key(line.pk) for line in order.goods]
     told = InboxEvent.objects.filter(name=f"parcel.{kind}", key__in=keys).values_list("data", flat=True)
-    return [{int(line): count for line, count in data.get("pieces", {}).items()} for data in told]
+    return [
+        {int(line): count for line, count in data["pieces"].items()}
+        for data in told
+        if data.get("is_under_way") == is_under_way  # an erased row says nothing
+    ]
 
 
 def _status_key(first_line: int) -> str:
@@ -200,6 +205,7 @@ class Parcel:
     number: int
     total: int
     is_last: bool
+    is_under_way: bool
     shipping_event: Any = None
 
     @property
@@ -219,6 +225,7 @@ class Parcel:
             "total": self.total,
             "parcel": self.number,
             "last": self.is_last and self.number > 1,
+            "under_way": self.is_under_way,
             "carrier": how.carrier,
             "tracking_number": how.number,
         }
@@ -257,8 +264,9 @@ def _parcel(order: Any, run: Run, kind: str) -> Parcel | None:
         return None  # it was taken back
     if kind != CANCELLED and order.status in settings.NON_CONVERTING_STATUSES:
         return None
-    since = _become(order, _OVERTAKEN_BY[kind])
-    if all(since[int(line)] >= count for line, count in data["through"].items()):
+    fates = _fates(order, order.told)
+    through = {int(line): count for line, count in data["through"].items() if int(line) in fates}
+    if all(fates[line].overtakes(kind, count, data["is_under_way"]) for line, count in through.items()):
         return None
     return Parcel(
         order=order,
@@ -266,6 +274,7 @@ def _parcel(order: Any, run: Run, kind: str) -> Parcel | None:
         number=data["number"],
         total=data["total"],
         is_last=data["is_last"],
+        is_under_way=data["is_under_way"],
         shipping_event=event,
     )
 
@@ -300,40 +309,99 @@ def in_language(parcel: Parcel, language: str) -> Context:
 # ------------------------------------------------------------------------------------------ reading orders
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fate:
+    """What has become of the pieces of one line, as far as it was reported."""
+
+    ordered: int
+    sent: int
+    arrived: int
+    gone: int  #: cancelled
+
+    @property
+    def waiting(self) -> int:
+        """Those that are still to be sent."""
+        return max(0, self.ordered - self.sent - self.gone)
+
+    @property
+    def coming(self) -> int:
+        """Those that have not arrived, and will."""
+        return max(0, self.ordered - self.arrived - self.gone)
+
+    def open_to(self, kind: str, told: int, *, is_under_way: bool) -> int:
+        """Of how many news of this kind can still be, after `told` of it, if nobody says how many are meant."""
+        if kind == CANCELLED:
+            return self.ordered - told
+        if kind == DELAYED:
+            return min(self.coming if is_under_way else self.waiting, self.ordered - told)
+        return self.ordered - self.gone - told
+
+    def overtakes(self, kind: str, through: int, is_under_way: bool) -> bool:
+        """Whether it makes older news pointless. What was sent first arrives first: `through` counts from there."""
+        if kind == SHIPPED:
+            return self.arrived >= through or not self.coming
+        if kind == DELAYED:
+            return not (self.coming if is_under_way else self.waiting)
+        return False
+
+
 def _load(order_ids: Collection[int]) -> dict[int, Any]:
-    """Orders with their lines (`goods`) and shipping events (`told`), oldest first. Four statements."""
-    lines = OrderLine.objects.order_by("pk")
+    """Orders with their lines (`goods`) and shipping events (`told`), oldest first. Four statements.
+
+    What is never shipped, such as a download or a seat, is no part of a parcel.
+    """
+    lines = OrderLine.objects.select_related("product__product_class", "product__parent__product_class")
     events = ShippingEvent.objects.select_related("event_type").order_by("pk")
     orders = Order.objects.select_related("user", "shipping_address").prefetch_related(
-        Prefetch("lines", lines, to_attr="goods"),
+        Prefetch("lines", lines.order_by("pk"), to_attr="goods"),
         Prefetch("shipping_events", events.prefetch_related("line_quantities"), to_attr="told"),
     )
-    return {order.pk: order for order in orders.filter(pk__in=order_ids)}
+    found = {order.pk: order for order in orders.filter(pk__in=order_ids)}
+    for order in found.values():
+        order.goods = [line for line in order.goods if _is_shipped(line)]
+    return found
 
 
-def _events(order: Any, kinds: Collection[str]) -> list[Any]:
-    return [event for event in order.told if kind_of_type(event.event_type) in kinds]
+def _is_shipped(line: Any) -> bool:
+    return line.product is None or line.product.is_shipping_required
+
+
+def _of_kind(events: Collection[Any], kind: str) -> list[Any]:
+    return [event for event in events if kind_of_type(event.event_type) == kind]
+
+
+def _named(event: Any) -> Counter[int]:
+    return Counter({each.line_id: each.quantity for each in event.line_quantities.all()})
 
 
 def _pieces_of(order: Any, event: Any) -> Counter[int]:
     """What an event is about. One that names no lines, as those made in the admin, is about the whole order."""
-    named = Counter({each.line_id: each.quantity for each in event.line_quantities.all()})
-    return named or Counter({line.pk: line.quantity for line in order.goods})
+    return _named(event) or Counter({line.pk: line.quantity for line in order.goods})
 
 
-def _become(order: Any, kinds: Collection[str]) -> Counter[int]:
-    """The pieces of which events or statuses say one of these things."""
+def _fates(order: Any, events: Collection[Any]) -> dict[int, _Fate]:
+    """By line: what `events`, and the statuses as they are, say of its pieces."""
+    shipped, arrived, gone = (_become(order, kind, events) for kind in (SHIPPED, DELIVERED, CANCELLED))
+    return {
+        line.pk: _Fate(
+            ordered=line.quantity,
+            sent=max(shipped[line.pk], arrived[line.pk]),
+            arrived=arrived[line.pk],
+            gone=gone[line.pk],
+        )
+        for line in order.goods
+    }
+
+
+def _become(order: Any, kind: str, events: Collection[Any]) -> Counter[int]:
+    """The pieces of which events or statuses say this."""
     found = Counter[int]()
-    for event in _events(order, kinds):
+    for event in _of_kind(events, kind):
         found.update(_pieces_of(order, event))
     for line in order.goods:
-        if kind_of_status(order.status) in kinds or kind_of_status(line.status) in kinds:
+        if kind in (kind_of_status(order.status), kind_of_status(line.status)):
             found[line.pk] = line.quantity
     return _at_most(order, found)
-
-
-def _cancelled(order: Any) -> Counter[int]:
-    return _become(order, {CANCELLED})
 
 
 def _at_most(order: Any, pieces: Counter[int]) -> Counter[int]:

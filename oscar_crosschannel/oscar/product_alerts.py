@@ -8,18 +8,20 @@ nobody is told twice.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.db import transaction
 from django.db.models import Max, Q
 from oscar.core.loading import get_class, get_model
 
 from ..core.events import Event
 from ..core.plan import Run
-from ..services import plans
+from ..services import failures, plans
 from . import identity, orders, products
 from .identity import Identity
 
@@ -32,6 +34,10 @@ StockRecord = get_model("partner", "StockRecord")
 STOCK_MOVED, BACK = "stock.moved", "product.back_in_stock"
 #: Oscar's own mails get so much of a start.
 SETTLE = timedelta(seconds=30)
+#: Alerts that one transaction of the fold closes.
+CHUNK = 100
+
+logger = logging.getLogger(__name__)
 
 
 def stock_moved(since: datetime, now: datetime) -> Iterator[Event]:
@@ -60,11 +66,13 @@ def stock_moved(since: datetime, now: datetime) -> Iterator[Event]:
 
 
 def follow(moved: Event) -> Sequence[Event]:
-    """Close the alerts for what can be bought now, each as one event; if any flow is there to tell it."""
+    """Close a chunk of the alerts for what can be bought now, each as one event; if any flow is there to tell it."""
     if moved.name != STOCK_MOVED or not _is_told():
         return ()
-    waiting = _alerts().filter(status=ProductAlert.ACTIVE, product__in=moved.data["products"])
-    return [_back(alert, moved) for alert in waiting if _can_buy(alert) and _close(alert, moved.occurred_at)]
+    active = _alerts().filter(status=ProductAlert.ACTIVE, product__in=moved.data["products"])
+    waiting = list(active.filter(pk__gt=moved.data.get("after", 0)).order_by("pk")[:CHUNK])
+    told = [_back(alert, moved) for alert in waiting if _is_over(alert, moved.occurred_at)]
+    return [*told, _rest(moved, after=waiting[-1].pk)] if len(waiting) == CHUNK else told
 
 
 def returns(runs: Sequence[Run]) -> dict[int, products.Card]:
@@ -81,6 +89,22 @@ def returns(runs: Sequence[Run]) -> dict[int, products.Card]:
         and alert.pk not in bought
         and _can_buy(alert)
     }
+
+
+def _rest(moved: Event, *, after: int) -> Event:
+    """The alerts beyond this one, for a transaction of their own."""
+    key = f"{moved.key.partition(':after:')[0]}:after:{after}"
+    return replace(moved, key=key, not_before=None, data={**moved.data, "after": after})
+
+
+def _is_over(alert: Any, at: datetime) -> bool:
+    """Whether the waiting is over, and the alert closed. One that cannot be judged waits, and stops no other."""
+    try:
+        with transaction.atomic():
+            return _can_buy(alert) and _close(alert, at)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others wait for their turn
+        failures.log(logger, error, "judging product alert #%d failed", alert.pk)
+        return False
 
 
 def _is_told() -> bool:

@@ -107,7 +107,7 @@ def on_order_status_changed(
         return
     if _came_to_nothing(new_status):
         voided = identity.of_order(order).event(
-            "order.voided", _order_key(order), at=timezone.now(), subjects=_subjects(order)
+            "order.voided", _order_key(order), at=timezone.now(), subjects=_subjects(order), is_old=True
         )
         _publish(replace(voided, data={**voided.data, "placed_at": order.date_placed.isoformat()}))
     else:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from ..core.events import Event
-from ..core.ports import Person, VoucherRequest
+from ..core.ports import Person, Sweep, VoucherRequest
 from . import events, orders, parcels, product_alerts, products, sweeps, vouchers
 
 
 class OscarShop:
     """See `core.ports.Shop` for what each method promises."""
 
-    def sweep(self, since: datetime, now: datetime) -> Iterable[Event]:
-        yield from sweeps.basket_activity(since, now)
-        yield from sweeps.lapsed_customers(since, now)
-        yield from product_alerts.stock_moved(since, now)
+    def sweeps(self) -> Mapping[str, Sweep]:
+        return {
+            "baskets": sweeps.basket_activity,
+            "lapsed-customers": sweeps.lapsed_customers,
+            "stock": product_alerts.stock_moved,
+        }
 
     def follows(self, event: Event) -> Sequence[Event]:
         return (*events.follow(event), *parcels.follow(event), *product_alerts.follow(event))

@@ -25,6 +25,7 @@ class Agenda:
     """The answers as of one instant."""
 
     swept: datetime  #: up to when the shop was searched
+    is_behind: bool  #: whether some of these searches failed the last time
     dead: bool  #: what dead workers left behind, and runs that stand still
     events: bool
     lanes: tuple[int, ...]  #: those with something due, the highest first
@@ -34,6 +35,7 @@ class Agenda:
 def read(now: datetime) -> Agenda:
     """All there is to do at `now`."""
     questions = {
+        "behind": Exists(intake.behind()),
         "dead": Exists(reaping.expired(now)),
         "standing": Exists(enrolments.standing()),
         "events": Exists(intake.waiting(now)),
@@ -47,6 +49,7 @@ def read(now: datetime) -> Agenda:
         assert answers is not None
     return Agenda(
         swept=answers["at"],
+        is_behind=answers["behind"],
         dead=answers["dead"] or answers["standing"],
         events=answers["events"],
         lanes=_lanes(answers),

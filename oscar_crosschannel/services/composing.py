@@ -12,7 +12,7 @@ from ..core.facts import EMAIL, Purpose
 from ..core.outbound import Content, File
 from ..core.plan import Context
 from ..models import Copy
-from . import links, rendering
+from . import links, rendering, texting
 
 #: Purposes whose messages a person can stop; the others follow from what they did.
 STOPPABLE = frozenset({Purpose.MARKETING, Purpose.REQUESTED})
@@ -26,20 +26,23 @@ def words_context(
     name: str,
     message_id: int,
     voucher: Mapping[str, Any] | None,
+    topic: str = "",
     key: bytes | None = None,
 ) -> dict[str, Any]:
     """What the words of a message may say: what the blueprint tells of it, and what all messages know.
 
-    `key` signs the links of an example. An email's last counted link is the trap for scanners.
+    `topic` is its name. `key` signs the links of an example. An email's last counted link is the trap for scanners.
     """
     urls = {link: links.click_url(message_id, number, key=key) for number, link in enumerate(said.links)}
     context: dict[str, Any] = {
         "brand": settings.BRAND,
         "name": name,
+        "topic": topic,
         "postal_address": settings.POSTAL_ADDRESS,
         "unsubscribe_url": links.unsubscribe_url(message_id, key=key) if purpose in STOPPABLE else "",
         "preferences_url": links.preferences_url(message_id, key=key),
         "why_url": links.why_url(message_id, key=key),
+        "join_texts_url": _join_texts_url(channel_key, purpose, message_id, key),
         "voucher": None,
         **_with_links(said.values, urls),
         "links": {link: url for link, url in urls.items() if "." not in link},
@@ -49,6 +52,13 @@ def words_context(
     if voucher is not None:
         context["voucher"] = voucher
     return context
+
+
+def _join_texts_url(channel_key: str, purpose: Purpose, message_id: int, key: bytes | None) -> str:
+    """Where an email that may advertise invites to texts; empty in a shop that sends none."""
+    if channel_key != EMAIL or purpose is not Purpose.MARKETING or not texting.is_possible():
+        return ""
+    return links.absolute(links.join_texts_path(message_id, key=key))
 
 
 def _with_links(values: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:

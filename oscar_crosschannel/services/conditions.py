@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ..conf import shop
 from ..core.ports import Person
 from ..models import ContactPoint, Message
-from . import vouchers
+from . import texting, vouchers
 from .plans import Plans
 
 #: The ids of the messages for which the condition holds.
@@ -36,7 +36,16 @@ def voucher_used(messages: Sequence[Message]) -> set[int]:
     }
 
 
-CONDITIONS: dict[str, Condition] = {"purchased": purchased, "voucher_used": voucher_used}
+def texts_possible(messages: Sequence[Message]) -> set[int]:
+    """The shop has a provider of texts."""
+    return {message.pk for message in messages} if texting.is_possible() else set()
+
+
+CONDITIONS: dict[str, Condition] = {
+    "purchased": purchased,
+    "voucher_used": voucher_used,
+    "texts_possible": texts_possible,
+}
 
 
 def unmet(messages: Sequence[Message], plans: Plans) -> set[int]:

@@ -98,6 +98,13 @@ def identify(
     return contact
 
 
+def complete(contact: Contact, phone: str, *, source: str, now: datetime, **details: str) -> None:
+    """Note old details, as `identify` takes them, where nothing is known yet; newer ones stay."""
+    _learn(contact, overwrite=False, **details)
+    if phone and not contact.points.filter(channel=SMS, current=True).exists():
+        set_point(contact, SMS, phone, source=source, now=now)
+
+
 def of_number(address: str, *, now: datetime) -> ContactPoint:
     """Whose a phone is that has just spoken for itself, as the point that is used from now on.
 

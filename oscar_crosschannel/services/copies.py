@@ -219,6 +219,7 @@ def context_of(
         purpose=planned.purpose,
         name=name,
         message_id=_EXAMPLE_ID,
+        topic=planned.topic.name(translation.get_language()),
         key=NOBODYS_KEY,
         voucher={"code": code, "valid_until": now + valid_for} if step.voucher else None,
     )
@@ -317,9 +318,11 @@ class Promotion:
     line: int = 0
 
 
-def promotions(planned: PlannedFlow) -> Iterator[Promotion]:
-    """Where a flow promotes, step by step. One statement."""
-    rows = list(Copy.objects.filter(flow_id=planned.flow_id, variant="").order_by("channel", "language"))
+def promotions(planned: PlannedFlow, words: Iterable[Copy] | None = None) -> Iterator[Promotion]:
+    """Where a flow promotes, step by step, with the words that are kept or, if given, with these. One statement."""
+    if words is None:
+        words = Copy.objects.filter(flow_id=planned.flow_id).order_by("channel", "language")
+    rows = [row for row in words if not row.variant]
     for step in planned.plan.steps:
         if step.voucher:
             yield Promotion(step.key)
@@ -330,9 +333,13 @@ def promotions(planned: PlannedFlow) -> Iterator[Promotion]:
                     yield Promotion(step.key, channel_key, "", found.name, found.line)
         for row in rows:
             if row.step_key == step.key:
-                for part in parts_of(row.channel):
-                    for found in promotion.mentions(getattr(row, part) or ""):
-                        yield Promotion(step.key, row.channel, row.language, found.name, found.line)
+                yield from _mentions(row)
+
+
+def _mentions(row: Copy) -> Iterator[Promotion]:
+    for part in parts_of(row.channel):
+        for found in promotion.mentions(getattr(row, part) or ""):
+            yield Promotion(row.step_key, row.channel, row.language, found.name, found.line)
 
 
 def _refusals(

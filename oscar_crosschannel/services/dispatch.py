@@ -96,7 +96,7 @@ class _Tick:
                 reap(self.plans, now=self.clock())
         swept = True  # for all we know, if it fails
         with self._part("sweep"):
-            swept = intake.sweep(todo.swept, now=self.clock())
+            swept = intake.sweep(todo.swept, now=self.clock(), is_behind=todo.is_behind)
         if todo.events or swept:
             self._fold()
         changed = todo.dead or self.report.folded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,11 +16,18 @@ from ..core.plan import On, Step
 from ..core.rulings import Reason
 from ..models import Contact, Enrolment, Message
 from ..models.messages import Lane
-from . import recall, rows
-from .plans import PlannedFlow
+from . import recall, rows, vouchers
+from .plans import PlannedFlow, load_plans
 
 #: The open message of an enrolment.
 _OWED = Message.objects.filter(enrolment=OuterRef("pk"), state__in=OPEN)
+_OF_RUN = Message.objects.filter(enrolment=OuterRef("pk"))
+#: Runs that would have said something but for the shadow mode, and said nothing.
+_SHADOWS = (
+    Q(state=Enrolment.State.ENDED)
+    & Exists(_OF_RUN.filter(reason=Reason.SHADOW))
+    & ~Exists(_OF_RUN.filter(attempted_at__isnull=False))
+)
 
 
 def enrol(contact: Contact, planned: PlannedFlow, event: Event, *, now: datetime) -> Enrolment | None:
@@ -33,7 +40,7 @@ def enrol(contact: Contact, planned: PlannedFlow, event: Event, *, now: datetime
             return running
         if not _rested(runs, planned, event, now):
             return None
-    if start.once and runs.exists():
+    if start.once and runs.exclude(_SHADOWS).exists():
         return None
     enrolment, created = Enrolment.objects.get_or_create(
         contact=contact,
@@ -140,25 +147,40 @@ def end(enrolment_ids: Collection[int], *, reason: Reason, now: datetime, at: da
         state=Enrolment.State.ENDED, ended_at=at or now, end_reason=reason, needs_next=False
     )
     recall.cancel(Message.objects.filter(enrolment_id__in=enrolment_ids), reason=reason, now=now)
+    vouchers.withdraw_unsaid(enrolment_ids, now=now)
 
 
 def carry_over(gone: Contact, keep: Contact, *, now: datetime) -> None:
     """`gone` turned out to be `keep`, who goes on with the runs of `gone` where they stood.
 
-    Where `keep` is inside the same flow, or was with the same key, the run of `gone` ends.
+    Where `keep` is inside the same flow, or was with the same key, the run of `gone` ends. Of a flow that
+    comes once in a life, the run that began first goes on, if it has not ended.
     """
+    lifelong = [each.flow_id for each in load_plans() if each.plan.start.once]
     theirs, mine = Enrolment.objects.filter(contact=gone), Enrolment.objects.filter(contact=keep)
     twin = Exists(mine.filter(flow=OuterRef("flow"), key=OuterRef("key")))
     inside = Exists(mine.filter(flow=OuterRef("flow"), state=Enrolment.State.ACTIVE, one_run=True))
     running = theirs.filter(state=Enrolment.State.ACTIVE)
-    lock(running.values_list("id", flat=True))
-    end(list(running.filter(twin | inside).values_list("id", flat=True)), reason=Reason.REPLACED, now=now)
+    both = Enrolment.objects.filter(Q(contact=gone) & ~twin | Q(contact=keep), flow__in=lifelong)
+    locked = lock([*running.values_list("id", flat=True), *both.values_list("id", flat=True)])
+    over = {*running.filter(twin | inside).values_list("id", flat=True), *_begun_again(both)}
+    end(list(over & locked.keys()), reason=Reason.REPLACED, now=now)
     theirs.exclude(twin).update(contact=keep)
     owed = Message.objects.filter(contact=gone, state__in=RECALLABLE)
     said = Message.objects.filter(contact=keep, intent=OuterRef("intent"), leg=OuterRef("leg"))
     flag_needs_next(owed.filter(Exists(said), enrolment__isnull=False).values_list("enrolment_id", flat=True))
     recall.cancel(owed.filter(Exists(said)), reason=Reason.DUPLICATE, now=now)
     recall.replan(owed, contact=keep)
+
+
+def _begun_again(runs: QuerySet[Enrolment]) -> Iterator[int]:
+    """The runs of one person that began in a flow in which an earlier one had begun."""
+    inside: set[int] = set()
+    began = runs.exclude(_SHADOWS).order_by("started_at", "pk").values_list("pk", "flow_id")
+    for run, flow in began:
+        if flow in inside:
+            yield run
+        inside.add(flow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,6 +233,7 @@ def _empty_inbox(person: Person, now: datetime) -> int:
             data={},
             answers=[],
             error="",
+            left=None,
             unread=None,
             processed_at=Coalesce(F("processed_at"), Value(now)),
         )

@@ -26,7 +26,7 @@ from ..core.lifecycle import State
 from ..core.policies import RESERVATION
 from ..models import Consent, ConsentEvent, Contact, ContactPoint, Message, Suppression
 from ..models.messages import Lane
-from . import evidence, sms_budget
+from . import evidence, sms_budget, texting
 from .limits import Limits
 from .plans import Plans
 
@@ -53,8 +53,9 @@ def gather(
     people = {contact.pk: contact for contact in contacts}
     found = _read(people, plans, limits, now)
     spent = sms_budget.spent(limits.budgets, now)
+    silent = frozenset[str]() if texting.is_possible() else frozenset({SMS})
     return {
-        pk: _facts(contact, found, limits, now=now, closed=closed, spent=spent)
+        pk: replace(_facts(contact, found, limits, now=now, closed=closed, spent=spent), silent=silent)
         for pk, contact in people.items()
     }
 

@@ -7,6 +7,7 @@ of topics and offers elsewhere, is not part of it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,6 +45,15 @@ class Outline:
         """Put it into a row, which the caller saves."""
         flow.title, flow.topic, flow.stops = self.title, self.topic, " ".join(self.stops)
         flow.once, flow.again_after, flow.priority = self.once, self.again_after, self.priority
+
+
+def outlined(flow: Flow, outline: Outline | None) -> Flow:
+    """The row of a merchant's own flow as it would be, not to be saved; any other as it is."""
+    if outline is None or not flow.trigger:
+        return flow
+    row = copy(flow)
+    outline.write(row)
+    return row
 
 
 def outline_of(flow: Flow) -> Outline:

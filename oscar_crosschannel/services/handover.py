@@ -22,7 +22,7 @@ from ..conf import settings
 from ..core.clicks import TRAP
 from ..core.facts import EMAIL, Purpose
 from ..core.lifecycle import State
-from ..core.plan import Context, Run
+from ..core.plan import Context, Plan, Run
 from ..core.rulings import Reason
 from ..models import Attempt, Guard, Message, VoucherGrant
 from . import failures, recall, rows, vouchers
@@ -31,7 +31,7 @@ from .plans import PlannedFlow
 
 logger = logging.getLogger(__name__)
 
-#: What a guard has stopped is judged again after this time: then no tick goes by what it read before the guard.
+#: What a guard or a change has stopped is judged again after this time: then no tick goes by what it read before.
 JUDGED_ANEW = timedelta(minutes=2)
 
 
@@ -60,7 +60,7 @@ def hand_over(claims: Sequence[Claim], token: UUID, *, now: datetime) -> HandOve
     with transaction.atomic():
         held = _held(claims, token, now)
         mine = [claim for claim in claims if claim.message.pk in held]
-        contexts = _contexts(mine, outcome)
+        contexts = _contexts(mine, outcome, now)
         speaking = [claim for claim in mine if claim.message.pk in contexts]
         grants = vouchers.grant(
             [(claim.message, claim.step) for claim in speaking if claim.step.voucher], now=now
@@ -97,8 +97,10 @@ def is_poison(chunk: Sequence[Claim], token: UUID) -> bool:
 def _held(claims: Sequence[Claim], token: UUID, now: datetime) -> set[int]:
     """What may go of what this claim still holds.
 
-    The tick that judged it may have begun before a guard paused marketing, so the guards are asked here.
+    The tick that judged it may have begun before a guard paused marketing, or staff switched the flow off: so
+    both are asked here.
     """
+    declared = {claim.message.pk: claim.planned.declared for claim in claims}
     paused = Guard.objects.filter(channel=OuterRef("channel"), ended_at=None, level=Guard.Level.PAUSED)
     held = list(
         Message.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
@@ -109,13 +111,22 @@ def _held(claims: Sequence[Claim], token: UUID, now: datetime) -> set[int]:
             lease_until__gt=now,
         )
         .order_by("id")
-        .values_list("id", "purpose", Exists(paused))
+        .values_list("id", "purpose", Exists(paused), "flow__enabled", "flow__shadow")
     )
-    guarded = {pk for pk, purpose, is_paused in held if is_paused and purpose == Purpose.MARKETING}
-    if guarded:
-        stopped = Message.objects.filter(pk__in=guarded)
-        recall.replan(stopped, due_at=now + JUDGED_ANEW, reason=Reason.GUARDED)
-    return {pk for pk, _, _ in held} - guarded
+    guarded = {pk for pk, purpose, is_paused, *_ in held if is_paused and purpose == Purpose.MARKETING}
+    silent = {pk for pk, *_, on, shadow in held if _is_silent(declared[pk], on, shadow)} - guarded
+    for reason, stopped in ((Reason.GUARDED, guarded), ("", silent)):
+        if stopped:
+            waiting = Message.objects.filter(pk__in=stopped)
+            recall.replan(waiting, due_at=now + JUDGED_ANEW, reason=reason)
+    return {pk for pk, *_ in held} - guarded - silent
+
+
+def _is_silent(declared: Plan, enabled: bool | None, shadow: bool | None) -> bool:
+    """Whether a flow sends nothing; None is as it is declared."""
+    return not (declared.enabled if enabled is None else enabled) or (
+        declared.shadow if shadow is None else shadow
+    )
 
 
 def _write(handed: Sequence[Handed], token: UUID, now: datetime) -> None:
@@ -148,14 +159,14 @@ def _write(handed: Sequence[Handed], token: UUID, now: datetime) -> None:
     )
 
 
-def _contexts(claims: Sequence[Claim], outcome: HandOver) -> dict[int, Context]:
+def _contexts(claims: Sequence[Claim], outcome: HandOver, now: datetime) -> dict[int, Context]:
     """Contexts by message id, asked flow by flow; what is not wanted any more goes to `outcome`."""
     by_flow: dict[int, list[Claim]] = defaultdict(list)
     for claim in claims:
         by_flow[claim.planned.flow_id].append(claim)
     contexts: dict[int, Context] = {}
     for group in by_flow.values():
-        runs = [as_run(claim) for claim in group]
+        runs = [as_run(claim, now) for claim in group]
         contexts |= _ask_together(group[0].planned, runs, outcome)
     return contexts
 
@@ -205,13 +216,13 @@ def _check_links(contexts: Mapping[int, Context]) -> None:
                 raise ValueError(f"The link {name!r} must be a path of the shop that starts with '/'.")
 
 
-def as_run(claim: Claim) -> Run:
+def as_run(claim: Claim, now: datetime) -> Run:
     """What a blueprint may know of a claim."""
     email = claim.address if claim.channel == EMAIL else ""
-    return run_of(claim.message, channel=claim.channel, email=email, zone=claim.own_zone)
+    return run_of(claim.message, channel=claim.channel, now=now, email=email, zone=claim.own_zone)
 
 
-def run_of(message: Message, *, channel: str, email: str = "", zone: str = "") -> Run:
+def run_of(message: Message, *, channel: str, now: datetime, email: str = "", zone: str = "") -> Run:
     """What a blueprint may know of a message; contact and enrolment should be loaded with it."""
     contact, enrolment = message.contact, message.enrolment
     return Run(
@@ -226,6 +237,7 @@ def run_of(message: Message, *, channel: str, email: str = "", zone: str = "") -
         email=email,
         subjects=enrolment.subjects if enrolment else {},
         anchor=enrolment.anchor_at if enrolment else message.due_at,
+        now=now,
         data=enrolment.data if enrolment else {},
         zone=zone,
     )

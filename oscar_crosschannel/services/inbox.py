@@ -22,6 +22,7 @@ _CHANGES = [
     "processed_at",
     "tries",
     "error",
+    "left",
 ]
 
 

@@ -2,22 +2,25 @@
 
 One short transaction per event, in the order of arrival. An event that fails is tried again
 with growing pauses and, at last, set aside with its error: nothing is lost, and nothing blocks
-what came after it.
+what came after it. Where a flow cannot start, or the shop cannot say what follows, the rest of
+the event is done, and only that is tried again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 
 from ..conf import shop
-from ..core.events import Event
+from ..core.events import OLD, Event
 from ..core.facts import EMAIL, SMS
 from ..core.rulings import Reason
 from ..models import Contact, InboxEvent, Watermark
@@ -29,6 +32,7 @@ from . import (
     enrolments,
     erasing,
     failures,
+    following,
     importing,
     inbox,
     resumption,
@@ -46,8 +50,8 @@ OVERLAP = timedelta(minutes=2)
 #: How far the first sweep of all looks back; older baskets could not be written to any more.
 FIRST_LOOK = timedelta(hours=48)
 SWEEP_BATCH = 200
-#: Name of the watermark.
-SWEEP = "sweep"
+#: Name of the watermark; that of a search which is behind has its own name after it.
+SWEEP, BEHIND = "sweep", "sweep-"
 
 Handler = Callable[..., None]
 HANDLERS: dict[str, Handler] = {
@@ -59,16 +63,21 @@ HANDLERS: dict[str, Handler] = {
     erasing.ACCOUNT_DELETED: erasing.fold_account_deleted,
     importing.BATCH_DUE: importing.fold_batch,
     waking.STRETCH_DUE: waking.fold_stretch,
+    following.FOLLOW_DUE: following.fold_stretch,
 }
 
 #: An order came to nothing. `data["placed_at"]`: when it was placed (ISO, with a zone).
 ORDER_VOIDED = "order.voided"
+
+#: What is left of an event beside the flows that it starts: what the shop says that follows. No flow is called so.
+_FOLLOWS = "what follows"
 
 #: Why an event ends runs, in words a merchant knows.
 STOP_REASONS = {
     "order.placed": Reason.PURCHASED,
     "event.scheduled": Reason.REPLACED,
     "event.changed": Reason.REPLACED,
+    "event.relinked": Reason.REPLACED,
 }
 
 
@@ -77,14 +86,45 @@ def begin_sweeping(now: datetime) -> None:
     Watermark.objects.get_or_create(name=SWEEP, defaults={"at": now - FIRST_LOOK})
 
 
-def sweep(since: datetime, *, now: datetime) -> bool:
-    """Search the shop for what nobody signalled since the last sweep; whether there was anything."""
-    found = False
-    events = iter(shop().sweep(min(since, now) - OVERLAP, now))
-    while batch := list(islice(events, SWEEP_BATCH)):
+class SweepError(Exception):
+    """Some searches of the shop failed, and will look again from where they were; the others are done."""
+
+
+def behind() -> QuerySet[Watermark]:
+    """Since when each search has failed that did so the last time."""
+    return Watermark.objects.filter(name__startswith=BEHIND)
+
+
+def sweep(since: datetime, *, now: datetime, is_behind: bool = False) -> bool:
+    """Search the shop for what nobody signalled since the last sweep; whether there was anything.
+
+    `is_behind`: whether there are searches `behind`. Raises SweepError when all are done and any has failed.
+    """
+    late = dict(behind().values_list("name", "at")) if is_behind else {}
+    found, failed = False, []
+    for name, look in shop().sweeps().items():
+        mark = f"{BEHIND}{name}"
+        begins = late.get(mark, since)
+        try:
+            found |= _take_all(look(min(begins, now) - OVERLAP, now), now)
+        except Exception as error:
+            failures.log(logger, error, "searching the shop for %s failed", name)
+            failed.append(name)
+            Watermark.objects.get_or_create(name=mark, defaults={"at": begins})
+        else:
+            if mark in late:
+                Watermark.objects.filter(name=mark).delete()
+    Watermark.objects.filter(name=SWEEP, at__lt=now).update(at=now)
+    if failed:
+        raise SweepError(", ".join(failed))
+    return found
+
+
+def _take_all(events: Iterable[Event], now: datetime) -> bool:
+    found, rest = False, iter(events)
+    while batch := list(islice(rest, SWEEP_BATCH)):
         inbox.publish(*batch, now=now)
         found = True
-    Watermark.objects.filter(name=SWEEP, at__lt=now).update(at=now)
     return found
 
 
@@ -118,32 +158,85 @@ def _fold_next(plans: Plans, now: datetime) -> bool:
             )
             if row is None:
                 return False
-            problems = _handle(inbox.as_event(row), plans, now)
-            InboxEvent.objects.filter(pk=row.pk).update(processed_at=now, error=problems)
+            rest = _handle(row, plans, now)
+            if rest.errors:
+                _set_back(row, rest.told(), now, left=rest.as_json())
+            else:
+                InboxEvent.objects.filter(pk=row.pk).update(processed_at=now, error="", left=None)
     except Exception as error:
         if row is None:
             raise
-        _set_back(row, error, now)
+        failures.log(logger, error, "folding event %s #%d failed", row.name, row.pk)
+        # the error's words may hold an address; the row keeps them, the log does not
+        _set_back(row, _words(error), now, left=row.left)
     return True
 
 
-def _set_back(row: InboxEvent, error: Exception, now: datetime) -> None:
-    # the error's words may hold an address; the row keeps them, the log does not
-    logger.error("folding event %s #%d failed: %s", row.name, row.pk, type(error).__name__)
+def try_again(event_ids: Collection[int], *, now: datetime) -> int:
+    """Take up again what was set aside, as often as the first time; returns how many. Done parts stay done."""
+    aside = InboxEvent.objects.filter(pk__in=event_ids, processed_at__isnull=False).exclude(error="")
+    return aside.update(tries=0, not_before=now, processed_at=None)
+
+
+def _set_back(row: InboxEvent, told: str, now: datetime, *, left: Any) -> None:
     tries = row.tries + 1
     InboxEvent.objects.filter(pk=row.pk, occurred_at=row.occurred_at).update(
         tries=tries,
-        error=f"{type(error).__name__}: {error}"[:2000],
+        error=told[:2000],
+        left=left,
         not_before=now + timedelta(minutes=2**tries),
         processed_at=now if tries >= TRIES else None,
     )
 
 
-def _handle(event: Event, plans: Plans, now: datetime) -> str:
-    """Draw all consequences; returns what went wrong with single flows, in words for staff."""
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+@dataclass(slots=True)
+class _Rest:
+    """What of an event is to be done beside its stops, and what of that could not be."""
+
+    contact: Contact | None
+    todo: Collection[str]  #: keys of flows to start, and `_FOLLOWS`
+    errors: dict[str, str] = field(default_factory=dict)  #: by the key of a flow, or `_FOLLOWS`
+
+    def told(self) -> str:
+        """In words for staff."""
+        return "; ".join(f"{part}: {words}" for part, words in self.errors.items())
+
+    def as_json(self) -> dict[str, Any]:
+        """For the column `left`."""
+        return {"contact": self.contact and self.contact.pk, "parts": list(self.errors)}
+
+
+def _handle(row: InboxEvent, plans: Plans, now: datetime) -> _Rest:
+    """Draw all consequences that were not drawn yet."""
+    event = inbox.as_event(row)
     if (handler := HANDLERS.get(event.name)) is not None:
         handler(event, plans, now=now)
-        return ""
+        return _Rest(None, ())
+    rest = _everything(event, plans, now) if row.left is None else _left_over(row.left)
+    if rest.contact is not None:
+        _start(event, rest.contact, plans, rest, now)
+    if _FOLLOWS in rest.todo:
+        _follow(event, rest, now)
+    return rest
+
+
+def _everything(event: Event, plans: Plans, now: datetime) -> _Rest:
+    contact = _take(event, plans, now)
+    return _Rest(contact, [*(planned.plan.key for planned in plans.started_by(event.name)), _FOLLOWS])
+
+
+def _left_over(left: Mapping[str, Any]) -> _Rest:
+    """What an earlier try could not do; the contact may have been merged since."""
+    contact = Contact.objects.filter(pk=left["contact"]).first()
+    return _Rest(contacts.followed(contact) if contact is not None else None, left["parts"])
+
+
+def _take(event: Event, plans: Plans, now: datetime) -> Contact | None:
+    """Who it is about, what they said, and what it ends."""
     # everybody it may touch, locked in one order before anything is written
     owners = _owners(event)
     people = {contact.pk for contact in [*owners, *_named(event)]}
@@ -159,8 +252,7 @@ def _handle(event: Event, plans: Plans, now: datetime) -> str:
         since = datetime.fromisoformat(event.data["placed_at"])
         resumption.resume(people, plans, since=since, at=event.occurred_at)
     _stop(event, people, plans, now)
-    problems = _start(event, contact, plans, now) if contact is not None else ""
-    return "; ".join(filter(None, [problems, _follow(event, now)]))
+    return contact
 
 
 def _owners(event: Event) -> list[Contact]:
@@ -187,12 +279,18 @@ def _whose(event: Event, owners: Sequence[Contact], now: datetime) -> Contact | 
         # a merge may have come before the lock
         return contacts.followed(owners[0]) if owners else None
     details = {key: event.data.get(key, "") for key in ("name", "language", "country", "region")}
-    contact = contacts.identify(user_id=event.user_id, email=event.email, now=now, **details)
+    is_old = bool(event.data.get(OLD))
+    contact = contacts.identify(
+        user_id=event.user_id, email=event.email, now=now, **({} if is_old else details)
+    )
     if contact is None:
         return None
     # a guest who types an account's email may not hang a phone on the account
-    if event.phone and (event.user_id is not None or contact.user_id is None):
-        contacts.set_point(contact, SMS, event.phone, source=event.name, now=now, weak=True)
+    phone = event.phone if event.user_id is not None or contact.user_id is None else ""
+    if is_old:
+        contacts.complete(contact, phone, source=event.name, now=now, **details)
+    elif phone:
+        contacts.set_point(contact, SMS, phone, source=event.name, now=now, weak=True)
     if event.user_id is None:
         for kind, object_id in event.subjects.items():
             contacts.remember(kind, object_id, contact)
@@ -207,32 +305,29 @@ def _stop(event: Event, people: set[int], plans: Plans, now: datetime) -> None:
         enrolments.stop_on(event, people, stopped, reason=reason, now=now)
 
 
-def _start(event: Event, contact: Contact, plans: Plans, now: datetime) -> str:
+def _start(event: Event, contact: Contact, plans: Plans, rest: _Rest, now: datetime) -> None:
     """Start what the event starts. A flow that fails must not undo another one's stop."""
-    problems = []
     contacts.lock([contact.pk])
     for planned in plans.started_by(event.name):
-        if not planned.plan.enabled:
-            continue
-        try:
-            with transaction.atomic():
+        if planned.plan.enabled and planned.plan.key in rest.todo:
+            with _apart(planned.plan.key, rest, "starting flow %s failed", planned.plan.key):
                 enrolments.enrol(contact, planned, event, now=now)
-        except DatabaseError:
-            raise  # the event is tried again
-        except Exception as error:
-            failures.log(logger, error, "starting flow %s failed", planned.plan.key)
-            problems.append(f"{planned.plan.key}: {type(error).__name__}: {error}")
-    return "; ".join(problems)
 
 
-def _follow(event: Event, now: datetime) -> str:
-    """Take what else the event means to the shop. An error there must not undo a stop."""
+def _follow(event: Event, rest: _Rest, now: datetime) -> None:
+    """Take what else the event means to the shop; what the shop wrote goes with what it did not get to say."""
+    with _apart(_FOLLOWS, rest, "asking what follows from %s failed", event.name):
+        inbox.publish(*shop().follows(event), now=now)
+
+
+@contextmanager
+def _apart(part: str, rest: _Rest, doing: str, *values: object) -> Iterator[None]:
+    """What fails in here is left for another try, and undoes nothing else."""
     try:
-        with transaction.atomic():  # what the shop wrote goes with what it did not get to say
-            inbox.publish(*shop().follows(event), now=now)
+        with transaction.atomic():
+            yield
     except DatabaseError:
-        raise  # the event is tried again
+        raise  # all of the event is tried again
     except Exception as error:
-        failures.log(logger, error, "asking what follows from %s failed", event.name)
-        return f"{type(error).__name__}: {error}"
-    return ""
+        failures.log(logger, error, doing, *values)
+        rest.errors[part] = _words(error)

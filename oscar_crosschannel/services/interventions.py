@@ -46,11 +46,11 @@ def _cancel(messages: QuerySet[Message], now: datetime) -> list[Message]:
     rows = Message.objects.select_for_update(of=("self",), no_key=True)
     recallable = list(
         rows.filter(pk__in=messages.values("pk"), state__in=RECALLABLE)
-        .only("enrolment_id", "voucher", "calls")
+        .only("enrolment_id", "voucher")
         .order_by("id")
     )
     ids = [message.pk for message in recallable]
     recall.cancel(Message.objects.filter(pk__in=ids), reason=Reason.STAFF, now=now)
     # a code of an earlier try that certainly did not go out
-    vouchers.withdraw([each.pk for each in recallable if each.voucher and each.calls], now=now)
+    vouchers.withdraw([each.pk for each in recallable if each.voucher], now=now)
     return recallable

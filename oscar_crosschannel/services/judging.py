@@ -15,19 +15,20 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
 
 from ..conf import settings
 from ..core.decision import Decision, Drop, Send, Wait, decide_together
 from ..core.facts import SMS, Candidate, Facts, Purpose, Sent
 from ..core.lifecycle import State
 from ..core.plan import Step
-from ..core.policies import DEFAULT_POLICIES, Policy, as_sent
+from ..core.policies import DEFAULT_POLICIES, Policy, as_sent, hours_bind
 from ..core.rulings import Reason
 from ..core.timing import GUARD, spread, westernmost
 from ..models import Contact, ContactPoint, Enrolment, Message
 from ..models.messages import Lane
-from . import conditions, enrolments, facts, failures, rows, vouchers
+from . import conditions, enrolments, facts, failures, rows, topics, vouchers
 from .limits import Limits
 from .plans import PlannedFlow, Plans
 
@@ -101,9 +102,12 @@ def judge(
         ]
         _write(messages, verdicts, known, plans=plans, token=token, now=now)
         dropped = [message for message in messages if isinstance(verdicts[message.pk], Drop)]
+        _free(
+            [pk for pk, said in verdicts.items() if isinstance(said, Drop) and said.reason == Reason.SHADOW]
+        )
         _move_on(dropped, plans, now)
-        # a code of an earlier try that certainly did not go out
-        vouchers.withdraw([message.pk for message in dropped if message.voucher and message.calls], now=now)
+        # a code of an earlier try that certainly did not go out, and will not
+        vouchers.withdraw(_without_code(messages, verdicts, plans), now=now)
     return Batch(token, len(messages), tuple(claims))
 
 
@@ -217,6 +221,7 @@ def candidate_of(message: Message, step: Step, plans: Plans, *, condition_met: b
         condition_met=condition_met,
         held_out=run is not None and run.held_out,
         minimum_age=plans.minimum_age(message.topic),
+        texts_by_consent=topics.texts_by_consent(message.topic),
         excluded=frozenset(message.excluded),
         shadow=planned.plan.shadow if (planned := plans.get(message.flow_id)) else False,
     )
@@ -227,7 +232,8 @@ def _claim(message: Message, verdict: Send, plans: Plans, known: Facts, now: dat
     assert planned is not None
     step = planned.plan.step(message.step_key)
     assert step is not None
-    closes = _closes(message, verdict.channel, known, now)
+    asking = candidate_of(message, step, plans, condition_met=True)
+    closes = _closes(verdict.channel, known, now) if hours_bind(asking, verdict.channel, known) else None
     return Claim(
         message=message,
         planned=planned,
@@ -256,10 +262,10 @@ def _own_zone(message: Message, known: Facts) -> str:
     return message.contact.zone or (hours.zones[0] if hours and len(hours.zones) == 1 else "")
 
 
-def _closes(message: Message, channel: str, known: Facts, at: datetime) -> datetime | None:
+def _closes(channel: str, known: Facts, at: datetime) -> datetime | None:
     """When the hours around `at` end in which the person may be disturbed; None: they do not."""
     hours = known.hours.get(channel)
-    return hours.closes(at) if hours and message.purpose == Purpose.MARKETING else None
+    return hours.closes(at) if hours else None
 
 
 def _write(
@@ -307,11 +313,28 @@ def _current(message: Message, plans: Plans) -> tuple[int, bool]:
     return planned.plan.version, step.voucher
 
 
+def _free(shadows: Sequence[int]) -> None:
+    """What was not said because of the shadow mode may be said by whoever else means to."""
+    if shadows:
+        Message.objects.filter(pk__in=shadows).update(
+            intent=Concat(Value("shadow:"), Cast("pk", CharField()))
+        )
+
+
+def _without_code(messages: Sequence[Message], verdicts: Mapping[int, Decision], plans: Plans) -> list[int]:
+    """The ids of those that were to bring a code, and do not any more."""
+    return [
+        message.pk
+        for message in messages
+        if message.voucher and (isinstance(verdicts[message.pk], Drop) or not _current(message, plans)[1])
+    ]
+
+
 def _spread(message: Message, wait: Wait, known: Facts) -> datetime:
     """Messages that come out of quiet hours do not all leave at their first second, nor miss their last."""
     if wait.reason != Reason.OUTSIDE_HOURS:
         return wait.until
-    closes = _closes(message, wait.channel, known, wait.until)
+    closes = _closes(wait.channel, known, wait.until)
     last = min(message.expires_at, closes - GUARD) if closes else message.expires_at
     room = max(last - wait.until, timedelta(0))
     return wait.until + spread(message.pk, min(settings.SPREAD, room / 2))

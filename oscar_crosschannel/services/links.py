@@ -73,9 +73,9 @@ def order_texts_path(order_id: int) -> str:
     return reverse("oscar_crosschannel:order_texts", args=[_token(tokens.ORDER_TEXTS, order_id)])
 
 
-def join_texts_path(message_id: int) -> str:
+def join_texts_path(message_id: int, *, key: bytes | None = None) -> str:
     """Path of the page on which whoever got a message signs up for texts; never expires."""
-    return reverse("oscar_crosschannel:join_texts", args=[_token(tokens.JOIN_TEXTS, message_id)])
+    return reverse("oscar_crosschannel:join_texts", args=[_token(tokens.JOIN_TEXTS, message_id, key=key)])
 
 
 def join_path(booking_id: int) -> str:

@@ -12,7 +12,7 @@ from ..core.facts import Candidate, Facts, Purpose
 from ..core.policies import Policy
 from ..core.rulings import Reason
 from ..models import Contact, Message
-from . import conditions, facts, judging
+from . import conditions, facts, judging, topics
 from .dispatch import policies
 from .limits import Limits
 from .plans import Plans, load_plans
@@ -79,6 +79,7 @@ def _question(
         due_at=now,
         expires_at=now + AHEAD,
         minimum_age=minimum_age,
+        texts_by_consent=topics.texts_by_consent(topic),
     )
 
 

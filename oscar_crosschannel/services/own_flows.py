@@ -9,9 +9,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
 
-from ..conf import flows, triggers
+from ..conf import triggers
 from ..core.facts import Purpose
 from ..core.plan import Plan
+from ..core.registry import OWN
 from ..core.triggers import Trigger
 from ..models import Enrolment, Flow, FlowStep, Message, Topic
 from . import flow_versions, topics
@@ -57,8 +58,8 @@ def create(outline: Outline, trigger: str, *, author: int | None, now: datetime)
         raise ValueError(f"No flow begins with {trigger!r}.")
     if not fits(trigger, outline.topic):
         raise ValueError(f"What follows {trigger!r} is marketing, and {outline.topic!r} is not.")
-    taken = {blueprint.key for blueprint in flows}
-    for key in _keys(outline.title, taken, otherwise="flow"):
+    for word in _keys(outline.title, (), otherwise="flow"):
+        key = f"{OWN}{word}"
         flow, created = Flow.objects.get_or_create(key=key, defaults={"enabled": False, "trigger": trigger})
         if created:
             outline.write(flow)

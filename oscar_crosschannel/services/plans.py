@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Prefetch
 
@@ -12,6 +12,22 @@ from ..core.facts import Purpose
 from ..core.plan import About, On, Plan, StepTuning, Tuning
 from ..core.triggers import Trigger
 from ..models import Flow, FlowStep, Topic
+from . import topics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTopic:
+    """What a flow is about."""
+
+    key: str
+    purpose: Purpose = Purpose.MARKETING  #: a topic nobody defined gets the strictest
+    minimum_age: int = 0  #: in years; 0 for any age
+    written: str = ""  #: its name as the row has it
+    further: Mapping[str, str] = field(default_factory=dict)  #: the merchant's names by language
+
+    def name(self, language: str) -> str:
+        """How readers of a language know it."""
+        return topics.name(self.key, self.written or self.key, self.further, language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +38,19 @@ class PlannedFlow:
     plan: Plan
     declared: Plan  #: before the merchant's changes; of a flow of their own, without steps
     about: About
-    purpose: Purpose
+    topic: PlannedTopic
+
+    @property
+    def purpose(self) -> Purpose:
+        return self.topic.purpose
 
 
 class Plans:
     """All flows as they run now. Loaded once per tick: three statements."""
 
-    def __init__(self, planned: list[PlannedFlow], minimum_ages: Mapping[str, int | None]) -> None:
+    def __init__(self, planned: list[PlannedFlow], about: Mapping[str, PlannedTopic]) -> None:
         self._by_id = {item.flow_id: item for item in planned}
-        self._minimum_ages = minimum_ages
+        self._about = about
 
     def get(self, flow_id: int) -> PlannedFlow | None:
         """The flow of this row; None when no blueprint or trigger stands behind it any more."""
@@ -38,7 +58,7 @@ class Plans:
 
     def minimum_age(self, topic: str) -> int:
         """How old who hears of a topic must be, in years; 0 for any age."""
-        return self._minimum_ages.get(topic) or 0
+        return self._about[topic].minimum_age if topic in self._about else 0
 
     def __iter__(self) -> Iterator[PlannedFlow]:
         return iter(self._by_id.values())
@@ -53,16 +73,13 @@ class Plans:
 
 def load_plans() -> Plans:
     """Read the merchant's changes, and tune with them what is declared."""
-    topics = list(Topic.objects.only("key", "purpose", "minimum_age"))
-    purposes = {topic.key: topic.purpose for topic in topics}
+    about = _topics()
     rows = _rows()
     if {blueprint.key for blueprint in flows} - {row.key for row in rows}:
         ensure_flows()
         rows = _rows()
-    planned = [_planned(row, purposes) for row in rows]
-    return Plans(
-        [each for each in planned if each is not None], {each.key: each.minimum_age for each in topics}
-    )
+    planned = [_planned(row, about) for row in rows]
+    return Plans([each for each in planned if each is not None], about)
 
 
 def ensure_flows() -> None:
@@ -80,6 +97,11 @@ def origin(row: Flow) -> tuple[Plan, About] | None:
         return (blueprint.plan(), blueprint) if blueprint is not None else None
     trigger = triggers.get(row.trigger)
     return (_own_plan(row, trigger), trigger.about) if trigger is not None else None
+
+
+def imagined(row: Flow, tuning: Tuning) -> PlannedFlow | None:
+    """How a flow would run if its row, which need not be saved, and the rows of its steps said this. One statement."""
+    return _planned(row, _topics(), tuning)
 
 
 def _own_plan(row: Flow, trigger: Trigger) -> Plan:
@@ -104,18 +126,30 @@ def _rows() -> list[Flow]:
     )
 
 
-def _planned(row: Flow, purposes: Mapping[str, str]) -> PlannedFlow | None:
+def _topics() -> dict[str, PlannedTopic]:
+    columns = ("key", "purpose", "minimum_age", "name", "words__language", "words__name")
+    found: dict[str, PlannedTopic] = {}
+    for key, purpose, minimum_age, written, language, name in Topic.objects.order_by().values_list(*columns):
+        further = {**(found[key].further if key in found else {}), **({language: name} if language else {})}
+        found[key] = PlannedTopic(
+            key=key, purpose=Purpose(purpose), minimum_age=minimum_age or 0, written=written, further=further
+        )
+    return found
+
+
+def _planned(
+    row: Flow, about_topics: Mapping[str, PlannedTopic], tuning: Tuning | None = None
+) -> PlannedFlow | None:
     found = origin(row)
     if found is None:
         return None
     declared, about = found
     return PlannedFlow(
         flow_id=row.pk,
-        plan=declared.tuned(tuning_of(row)),
+        plan=declared.tuned(tuning_of(row) if tuning is None else tuning),
         declared=declared,
         about=about,
-        # a topic nobody defined gets the strictest purpose
-        purpose=Purpose(purposes.get(declared.topic, Purpose.MARKETING)),
+        topic=about_topics.get(declared.topic, PlannedTopic(key=declared.topic)),
     )
 
 

@@ -161,6 +161,11 @@ def by_link(message: Message) -> Visitor | None:
     return Visitor(contact=contact, message=message, proven=proven) if proven is not None else None
 
 
+def again(visitor: Visitor) -> Visitor:
+    """The same visitor, after something was saved: before, nothing may have been known of the account."""
+    return visitor if visitor.user_id is None else by_account(visitor.user_id, visitor.email)
+
+
 def read(visitor: Visitor, *, language: str, now: datetime) -> Preferences:
     """What the page shows. A constant number of statements, none of which writes."""
     reaches = _reaches(visitor)
@@ -190,19 +195,33 @@ def read(visitor: Visitor, *, language: str, now: datetime) -> Preferences:
     )
 
 
-@transaction.atomic
 def save(visitor: Visitor, wishes: Wishes, *, now: datetime) -> None:
     """Do what the person changed. Who switches off is heard at once; who switches on may be asked to confirm.
 
-    Raises `WordsChanged` or `NotAsked`, and then nothing is done.
+    Raises `WordsChanged` or `NotAsked`, and then only what was to be switched off is done.
     """
-    _lock_all(visitor, wishes)
+    switch_off(visitor, wishes.off, now=now)
+    _save_the_rest(visitor, wishes, now)
+
+
+@transaction.atomic
+def switch_off(visitor: Visitor, off: Collection[tuple[str, str]], *, now: datetime) -> None:
+    """Stop these topics, each on its channel: in a transaction of its own, for nothing else may undo it."""
+    if not off:
+        return
+    _lock_all(visitor)
+    addresses = _in_use(_known(visitor, now))
+    for channel in CHANNELS:
+        keys = sorted(topic for where, topic in off if where == channel)
+        if keys and channel in addresses:
+            _stop(visitor, channel, addresses[channel], keys, mechanism="checkbox", now=now)
+
+
+@transaction.atomic
+def _save_the_rest(visitor: Visitor, wishes: Wishes, now: datetime) -> None:
+    _lock_all(visitor, phone=wishes.phone)
     contact = _known(visitor, now)
     addresses = _in_use(contact)
-    for channel in CHANNELS:
-        off = sorted(topic for where, topic in wishes.off if where == channel)
-        if off and channel in addresses:
-            _stop(visitor, channel, addresses[channel], off, mechanism="checkbox", now=now)
     choose(contact, now=now, **wishes.details)
     for answer in _answers(visitor, wishes, addresses, now):
         why_not = consents.take_answer(
@@ -295,17 +314,18 @@ def _choice(topic: Topic, reach: Reach, consent: Consent | None, now: datetime) 
     return Choice(
         channel=channel,
         topic=topic.key,
-        standing=_standing(purpose, reach, consent, now),
+        standing=_standing(topic, reach, consent, now),
         kind=wordings.kind_for(channel, purpose),
         event=consent.event if consent is not None else None,
         until=consent.until if consent is not None else None,
     )
 
 
-def _standing(purpose: Purpose, reach: Reach, consent: Consent | None, now: datetime) -> Standing:
+def _standing(topic: Topic, reach: Reach, consent: Consent | None, now: datetime) -> Standing:
     if consent is None:
+        was_asked_for = not (topics.texts_by_consent(topic.key) and reach.channel == SMS)
         is_blocked = reach.block is not None and reach.block.scope == Suppression.Scope.EVERYTHING
-        by_request = purpose is Purpose.REQUESTED and reach.address and not is_blocked
+        by_request = topic.purpose == Purpose.REQUESTED and was_asked_for and reach.address and not is_blocked
         return Standing.WHEN_ASKED if by_request else Standing.OFF
     if consent.answer == Answer.REVOKED:
         return Standing.OFF
@@ -352,10 +372,10 @@ def _known(visitor: Visitor, now: datetime) -> Contact:
     return contact
 
 
-def _lock_all(visitor: Visitor, wishes: Wishes) -> None:
+def _lock_all(visitor: Visitor, *, phone: str = "") -> None:
     """Lock whom saving can concern: two who share a number may save at once, each as the other's stranger."""
     people = [visitor.contact, *Contact.objects.filter(user=visitor.user_id, user__isnull=False)]
-    addresses = {(EMAIL, visitor.email), (SMS, wishes.phone)}
+    addresses = {(EMAIL, visitor.email), (SMS, phone)}
     for contact in people:
         addresses |= set(_in_use(contact).items()) if contact is not None else set()
     _lock(people, addresses)

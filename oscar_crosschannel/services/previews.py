@@ -89,7 +89,7 @@ def preview(
     """
     key = copies.key_of(planned, words)
     with translation.override(key.language):
-        said = _said(planned, step, key, contact)
+        said = _said(planned, step, key, contact, now)
         name = contact.name if contact is not None else "Ada"
         context = (
             copies.example(planned, step, key.channel, now=now, name=name)
@@ -131,7 +131,9 @@ def _zone(contact: Contact | None) -> str:
         return ""
 
 
-def _said(planned: PlannedFlow, step: Step, key: CopyKey, contact: Contact | None) -> Context | None:
+def _said(
+    planned: PlannedFlow, step: Step, key: CopyKey, contact: Contact | None, now: datetime
+) -> Context | None:
     """What the blueprint says of the contact's latest run; None when there is none to speak of."""
     run = _latest_run(planned, contact) if contact is not None else None
     if contact is None or run is None:
@@ -150,6 +152,7 @@ def _said(planned: PlannedFlow, step: Step, key: CopyKey, contact: Contact | Non
         email=email.address if email is not None else "",
         subjects=run.subjects,
         anchor=run.anchor_at,
+        now=now,
         data=run.data,
         zone=_zone(contact),
     )

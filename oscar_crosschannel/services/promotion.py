@@ -22,7 +22,7 @@ MAY_NOT_PROMOTE = frozenset({Purpose.TRANSACTIONAL, Purpose.CRITICAL})
 #: Topics that may not promote either, whatever their purpose: they come before any consent (rule 8).
 _BEFORE_CONSENT = frozenset({QUESTIONS})
 #: Names of a message's values that promote.
-PROMOTING = ("voucher", "offers", "recommendations")
+PROMOTING = ("voucher", "offers", "recommendations", "join_texts_url")
 
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _NAME = re.compile(rf"(?<![\w.])(?:{'|'.join(PROMOTING)})(?!\w)")

@@ -6,8 +6,8 @@ an event costs the same whether three people or thirty thousand have booked it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -20,7 +20,8 @@ from ..models import InboxEvent, ScheduledEvent
 from . import inbox
 
 #: Name in the inbox of what has happened to an event, before it is spread. `data`: event (its id), what (a
-#: `News`), sequence (the event's), was (what it said before), after (id of the last order that was told).
+#: `News`), sequence (the event's), was (what it said before), is_urgent (whether it cannot wait for people to read
+#: their mail), after (id of the last order that was told).
 NEWS = "schedule.news"
 
 
@@ -42,7 +43,7 @@ def save(event: ScheduledEvent, *, now: datetime) -> bool:
     with transaction.atomic():
         before = _stored(event)
         check(event, before, now=now)
-        is_news = before is None or _is_moved(before, event)
+        is_news = before is None or is_other(before, event, ScheduledEvent.TOLD)
         if before is None:
             event.sequence, event.changed_at = 0, now
         else:
@@ -53,16 +54,17 @@ def save(event: ScheduledEvent, *, now: datetime) -> bool:
         if before is None:
             _publish(event, News.MADE, now=now)
         elif is_news:
-            was, is_partly_told = _last_told(before)
-            _publish(event, News.CHANGED, now=now, was=was, is_partly_told=is_partly_told)
+            _publish(event, News.CHANGED, now=now, **_difference(before, event))
     return is_news
 
 
 def check(event: ScheduledEvent, before: ScheduledEvent | None, *, now: datetime) -> None:
     """Raise ValidationError if `save` would; `before` is the stored row, None for a new event."""
     event.full_clean(exclude=["changed_at"])
-    if before is not None and _is_moved(before, event):
+    if before is not None and is_other(before, event, ScheduledEvent.TOLD):
         _require_on(before, now)
+    if event.starts_at <= now and (before is None or before.starts_at != event.starts_at):
+        raise ValidationError({"starts_at": _("That is in the past already.")})
 
 
 def cancel(event: ScheduledEvent, *, now: datetime) -> bool:
@@ -85,8 +87,8 @@ def announce(event: ScheduledEvent, *, now: datetime) -> None:
 def spoken(event: ScheduledEvent) -> dict[str, str]:
     """What is `TOLD` of an event as JSON."""
     return {
-        "starts_at": event.starts_at.isoformat(),
-        "ends_at": event.ends_at.isoformat(),
+        "starts_at": event.starts_at.astimezone(UTC).isoformat(),
+        "ends_at": event.ends_at.astimezone(UTC).isoformat(),
         "place": event.place,
         "join_link": event.join_link,
     }
@@ -110,8 +112,9 @@ def _stored(event: ScheduledEvent) -> ScheduledEvent | None:
     return ScheduledEvent.objects.select_for_update(of=("self",), no_key=True).filter(pk=event.pk).first()
 
 
-def _is_moved(before: ScheduledEvent, event: ScheduledEvent) -> bool:
-    return any(getattr(before, name) != getattr(event, name) for name in ScheduledEvent.TOLD)
+def is_other(before: ScheduledEvent, event: ScheduledEvent, names: Sequence[str]) -> bool:
+    """Whether it says something else by one of these names."""
+    return any(getattr(before, name) != getattr(event, name) for name in names)
 
 
 def _require_on(before: ScheduledEvent, now: datetime) -> None:
@@ -127,15 +130,19 @@ def _publish(event: ScheduledEvent, what: News, *, now: datetime, **data: Any) -
     inbox.publish(news(event, what, at=now, **data), now=now)
 
 
-def _last_told(before: ScheduledEvent) -> tuple[Mapping[str, str], bool]:
-    """What those who booked know: while an earlier change is not spread to all of them, what was before that;
+def _difference(before: ScheduledEvent, event: ScheduledEvent) -> dict[str, Any]:
+    """What is new to those who booked: while an earlier change is not spread to all of them, since before that;
     and whether some have heard of that change already.
 
     So whoever mistypes and saves again at once sends one message, which speaks of times people have heard of.
     """
+    now_says = spoken(event)
     rows = InboxEvent.objects.select_for_update(of=("self",), no_key=True)
     waiting = rows.filter(name=NEWS, key__startswith=_key(before, News.CHANGED), processed_at=None)
     row = waiting.order_by("pk").first()
-    if row is None:
-        return spoken(before), False
-    return row.data["was"], bool(row.data["after"] or row.data["is_partly_told"])
+    was = spoken(before) if row is None else row.data["was"]
+    is_partly_told = row is not None and bool(row.data["after"] or row.data["is_partly_told"])
+    is_urgent = any(was[name] != now_says[name] for name in ScheduledEvent.URGENT)
+    if row is not None and is_partly_told:
+        is_urgent = is_urgent or row.data["is_urgent"]
+    return {"was": was, "is_partly_told": is_partly_told, "is_urgent": is_urgent}

@@ -50,12 +50,18 @@ def send(
     if not handed:
         return
     target = channel(handed[0].claim.channel)
-    contents = _Author(clock).write(handed)
-    budget = _Budget(handed, contents, clock)
-    pace = target.pace()
-    units = [target.units(each) if isinstance(each, Content) else 0 for each in budget.contents]
-    stopped = pace is not None and not turns.begin(pace, sum(units), now=clock())
-    for item, content, each in zip(handed, budget.contents, units, strict=True):
+    budget = _Budget(clock)
+    try:
+        contents = budget.take(handed, _Author(clock).write(handed))
+        units = [target.units(each) if isinstance(each, Content) else 0 for each in contents]
+        pace = target.pace()
+        stopped = pace is not None and not turns.begin(pace, sum(units), now=clock())
+    except Exception as error:
+        failures.log(logger, error, "preparing %d messages failed", len(handed))
+        budget.settle()
+        yield from _later(handed, clock)
+        return
+    for item, content, each in zip(handed, contents, units, strict=True):
         if not isinstance(content, Content):
             yield Result(item.claim, item.attempt, content)
             continue
@@ -73,6 +79,12 @@ def send(
             turns.called(pace, each, now=now)
         yield Result(item.claim, item.attempt, outcome)
     budget.settle()
+
+
+def _later(handed: Sequence[Handed], clock: Clock) -> Iterator[Result]:
+    """No provider was called, so none of these is in doubt."""
+    again = PutOff(clock() + JUDGED_ANEW, Reason.NOT_PREPARED)
+    return (Result(item.claim, item.attempt, again) for item in handed)
 
 
 class _Author:
@@ -154,25 +166,26 @@ def _not_rendered(item: Handed, error: Exception) -> Reason:
 class _Budget:
     """What the texts of a chunk take from the shop's budget; other channels cost nothing."""
 
-    def __init__(self, handed: Sequence[Handed], contents: Sequence[Composed], clock: Clock) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._texts = dict(_texts(handed, contents))
-        self.contents = list(contents)
         self._unsent: dict[UUID, sms_budget.Text] = {}
-        if self._texts:
-            self._take(handed)
 
-    def _take(self, handed: Sequence[Handed]) -> None:
+    def take(self, handed: Sequence[Handed], contents: Sequence[Composed]) -> list[Composed]:
+        """The contents; in the place of what the budget does not reach for, when to judge it anew."""
+        texts = dict(_texts(handed, contents))
+        if not texts:
+            return list(contents)
         now = self._clock()
-        self._taken = sms_budget.take(list(self._texts.values()), now=now)
-        for (attempt, text), may_go in zip(self._texts.items(), self._taken.may_go, strict=True):
-            if may_go:
-                self._unsent[attempt] = text
+        self._taken = sms_budget.take(list(texts.values()), now=now)
+        granted = zip(texts.items(), self._taken.may_go, strict=True)
+        self._unsent = {attempt: text for (attempt, text), may_go in granted if may_go}
+        stopped = texts.keys() - self._unsent.keys()
         # by then no tick goes by what it read before the budget was used up
-        stopped = PutOff(now + JUDGED_ANEW, Reason.OVER_BUDGET)
-        for number, item in enumerate(handed):
-            if item.attempt in self._texts and item.attempt not in self._unsent:
-                self.contents[number] = stopped
+        later = PutOff(now + JUDGED_ANEW, Reason.OVER_BUDGET)
+        return [
+            later if item.attempt in stopped else content
+            for item, content in zip(handed, contents, strict=True)
+        ]
 
     def went_out(self, item: Handed) -> None:
         """The provider took it, or may have."""
@@ -206,13 +219,19 @@ def words_context(item: Handed) -> dict[str, Any]:
         purpose=Purpose(message.purpose),
         name=message.contact.name,
         message_id=message.pk,
+        topic=item.claim.planned.topic.name(_language(item)),
         voucher={"code": grant.code, "valid_until": grant.valid_until} if grant else None,
     )
 
 
-def _call(item: Handed, content: Content, now: datetime) -> Receipt | ChannelError:
+def _call(item: Handed, content: Content, now: datetime) -> Receipt | ChannelError | PutOff:
     try:
-        return channel(item.claim.channel).send(_outbound(item, content, now))
+        outbound = _outbound(item, content, now)
+    except Exception as error:
+        failures.log(logger, error, "preparing message %d failed", item.claim.message.pk)
+        return PutOff(now + JUDGED_ANEW, Reason.NOT_PREPARED)
+    try:
+        return channel(item.claim.channel).send(outbound)
     except ChannelError as error:
         return error
     except Exception as error:

@@ -16,12 +16,10 @@ from ..models import (
     ConsentTemplate,
     ConsentText,
     FrequencyCap,
-    Message,
     Topic,
     TopicWords,
 )
-from ..models.messages import Lane
-from . import copies, promotion, recall, topics, wordings
+from . import copies, following, promotion, topics, wordings
 from .plans import PlannedFlow, load_plans
 
 
@@ -45,15 +43,8 @@ def keep(topic: Topic, further: Mapping[str, topics.Words | None], *, now: datet
             defaults = {"name": own.name, "description": own.description}
             TopicWords.objects.update_or_create(topic=topic, language=language, defaults=defaults)
     if before is not None and before != (topic.purpose, topic.minimum_age):
-        _follow(topic, now)
-
-
-def _follow(topic: Topic, now: datetime) -> None:
-    """What waits for something that the old purpose asked for need not wait for it any more."""
-    lane = Lane.FLOW if topic.purpose == Purpose.MARKETING else Lane.URGENT
-    planned = Message.objects.filter(flow_id__in=[flow.flow_id for flow in flows_of(topic.key)])
-    recall.replan(planned.filter(calls=0).exclude(reason=""), due_at=now, reason="")
-    recall.replan(planned, purpose=topic.purpose, lane=lane)
+        for flow in flows_of(topic.key):
+            following.follow(flow.flow_id, about=True, now=now)
 
 
 def flows_of(key: str) -> list[PlannedFlow]:

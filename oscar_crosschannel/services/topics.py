@@ -36,6 +36,8 @@ class Shipped:
     purpose: Purpose
     #: whether shoppers choose it; the others are only what pages of the shop ask for
     offered: bool = True
+    #: it is asked for with an email address, so that texts about it take a consent of their own
+    texts_by_consent: bool = False
 
 
 #: By key, in the order in which shoppers see them.
@@ -66,6 +68,7 @@ SHIPPED: Mapping[str, Shipped] = {
         description=gettext_noop("Something you asked about can be bought again."),
         purpose=Purpose.REQUESTED,
         offered=False,
+        texts_by_consent=True,
     ),
     "order_updates": Shipped(
         name=gettext_noop("Order updates"),
@@ -98,6 +101,11 @@ SHIPPED: Mapping[str, Shipped] = {
         offered=False,
     ),
 }
+
+
+def texts_by_consent(key: str) -> bool:
+    """Whether asking for a topic is no asking for texts about it."""
+    return key in SHIPPED and SHIPPED[key].texts_by_consent
 
 
 def in_order() -> QuerySet[Topic]:

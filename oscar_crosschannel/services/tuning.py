@@ -12,14 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import Count, DateTimeField, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Q
 
-from ..core.facts import Purpose
 from ..core.lifecycle import RECALLABLE
 from ..core.plan import Plan, Step, StepTuning, Tuning
-from ..models import Copy, Enrolment, Flow, FlowStep, Message, Topic
-from ..models.messages import Lane
-from . import flow_versions, recall
+from ..models import Copy, Flow, FlowStep
+from . import flow_versions, following
 from .flow_versions import Outline, Parts, Place
 from .plans import origin, tuning_of
 
@@ -76,7 +74,10 @@ def retune(
     """
     flow_versions.begin(flow, now=now)
     before = declared.tuned(tuning_of(flow))
-    declared = _outlined(flow, declared, outline)
+    if outline is not None and flow.trigger:
+        outline.write(flow)
+        found = origin(flow)
+        declared = found[0] if found is not None else declared
     known = {step.key: step for step in flow.steps.all()}
     for key in [
         *(step.key for step in declared.steps),
@@ -90,9 +91,13 @@ def retune(
     flow.save()
     flow_versions.raise_version(flow, author=author, now=now)
     after = declared.tuned(tuning_of(Flow.objects.prefetch_related("steps").get(pk=flow.pk)))
-    if (before.topic, before.priority) != (after.topic, after.priority):
-        _speak_of(flow, after, now)
-    return Retuned(before, after, sum(_follow(flow, before, after, now)))
+    steps = [key for key, _ in _changed(before, after)]
+    replanned = sum(
+        following.waiting(flow.pk, state).filter(step_key__in=steps).count() for state in RECALLABLE
+    )
+    about = (before.topic, before.priority) != (after.topic, after.priority)
+    following.follow(flow.pk, steps, about=about, now=now)
+    return Retuned(before, after, replanned)
 
 
 def restored(declared: Plan, tuning: Tuning) -> Plan:
@@ -107,7 +112,7 @@ def foresee(flow_id: int, before: Plan, after: Plan, *, now: datetime) -> Effect
     found = {"count": Count("pk"), **_counts(changed, after, now)}
     total: dict[str, Counter[str]] = {name: Counter() for name in ("count", "due_now", "late")}
     for state in RECALLABLE:
-        by_step = _waiting(flow_id, state).order_by().values_list("step_key").annotate(**found)
+        by_step = following.waiting(flow_id, state).order_by().values_list("step_key").annotate(**found)
         for key, *numbers in by_step:
             for name, number in zip(found, numbers, strict=True):
                 total[name][key] += number
@@ -143,15 +148,6 @@ def _missing(before: Plan, after: Plan, count: Mapping[str, int]) -> Iterator[tu
                 yield step.key, past
 
 
-def _outlined(flow: Flow, declared: Plan, outline: Outline | None) -> Plan:
-    """What a flow of the merchant's own is before their changes to steps, once its row says this."""
-    if outline is None or not flow.trigger:
-        return declared
-    outline.write(flow)
-    found = origin(flow)
-    return found[0] if found is not None else declared
-
-
 def _write(flow: Flow, key: str, row: FlowStep | None, wanted: StepTuning, now: datetime) -> None:
     if wanted == StepTuning():
         if row is not None:
@@ -177,28 +173,6 @@ def _write(flow: Flow, key: str, row: FlowStep | None, wanted: StepTuning, now: 
     )
 
 
-def _follow(flow: Flow, before: Plan, after: Plan, now: datetime) -> Iterator[int]:
-    """Plan anew what waits for a step that is not what it was; how many messages, bit by bit.
-
-    One UPDATE per step and state, each of which an index of open messages serves.
-    """
-    for key, now_is in _changed(before, after):
-        for state in RECALLABLE:
-            waiting = _waiting(flow.pk, state).filter(step_key=key)
-            if now_is is None:  # judged now, it gives way to the next step
-                yield recall.replan(waiting, due_at=now, reason="")
-            else:
-                yield _replan(waiting, after, now_is)
-
-
-def _waiting(flow_id: int, state: int) -> QuerySet[Message]:
-    """What is planned for people inside and follows changes.
-
-    A message that was tried already keeps its own times: the provider asked for them.
-    """
-    return Message.objects.filter(flow=flow_id, state=state, calls=0, enrolment__isnull=False)
-
-
 def _changed(before: Plan, after: Plan) -> Iterator[tuple[str, Step | None]]:
     """The steps for which something is to be planned anew, and what they are now; None: gone."""
     for step in before.steps:
@@ -217,24 +191,3 @@ def _behaves_alike(before: Step, after: Step) -> bool:
         replace(before, offer_id=after.offer_id, voucher_valid=after.voucher_valid, title=after.title)
         == after
     )
-
-
-def _replan(waiting: QuerySet[Message], plan: Plan, step: Step) -> int:
-    anchor = Subquery(Enrolment.objects.filter(pk=OuterRef("enrolment")).values("anchor_at")[:1])
-    return recall.replan(
-        waiting,
-        due_at=ExpressionWrapper(anchor + Value(step.delay), output_field=DateTimeField()),
-        expires_at=ExpressionWrapper(anchor + Value(plan.lifetime(step)), output_field=DateTimeField()),
-        reason="",
-    )
-
-
-def _speak_of(flow: Flow, after: Plan, now: datetime) -> None:
-    """What is planned is about another topic, or another size of importance: it is judged by that."""
-    purpose = Topic.objects.filter(key=after.topic).values_list("purpose", flat=True).first()
-    purpose = purpose or Purpose.MARKETING
-    lane = Lane.FLOW if purpose == Purpose.MARKETING else Lane.URGENT
-    for state in RECALLABLE:  # each has an index of its own
-        planned = Message.objects.filter(flow=flow, state=state)
-        recall.replan(planned.filter(calls=0).exclude(reason=""), due_at=now, reason="")
-        recall.replan(planned, topic=after.topic, purpose=purpose, lane=lane, priority=after.priority)

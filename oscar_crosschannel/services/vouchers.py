@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Least
 
 from ..conf import settings, shop
 from ..core import tokens
+from ..core.lifecycle import State
 from ..core.plan import Step
 from ..core.ports import VoucherRequest
 from ..models import Message, VoucherBudget, VoucherGrant
 from . import rows
+
+#: Of a message in one of these states the person may know the code.
+_MAY_BE_TOLD = (State.SENDING, State.SENT, State.UNKNOWN)
 
 
 def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int, VoucherGrant]:
@@ -46,11 +51,13 @@ def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int,
     ]
     rows.insert_new(VoucherGrant, created)
     _give_back(len(requests) - len(created), now)
-    valid = {pk: grant for pk, grant in known.items() if grant.valid_until > now}
-    return valid | {grant.message_id: grant for grant in created}
+    usable = {
+        pk: grant for pk, grant in known.items() if grant.valid_until > now and grant.withdrawn_at is None
+    }
+    return usable | {grant.message_id: grant for grant in created}
 
 
-def withdraw(message_ids: Collection[int], *, now: datetime) -> None:
+def withdraw(message_ids: Collection[int] | QuerySet[Message, Any], *, now: datetime) -> None:
     """Make the codes of messages that were certainly not sent, and never will be, unusable."""
     grants = VoucherGrant.objects.filter(message_id__in=message_ids, withdrawn_at=None)
     if voucher_ids := list(grants.exclude(voucher=None).values_list("voucher_id", flat=True)):
@@ -58,9 +65,17 @@ def withdraw(message_ids: Collection[int], *, now: datetime) -> None:
         grants.update(withdrawn_at=now)
 
 
+def withdraw_unsaid(enrolment_ids: Collection[int], *, now: datetime) -> None:
+    """The same for what these runs, which have ended, were called off from saying. One statement if there is none."""
+    called_off = Message.objects.filter(enrolment__in=enrolment_ids, state=State.CANCELLED)
+    withdraw(called_off.values("pk"), now=now)
+
+
 def of_runs(enrolment_ids: Collection[int]) -> dict[int, VoucherGrant]:
-    """The last code that each of these runs has given, if it is good for anything yet."""
-    grants = VoucherGrant.objects.filter(message__enrolment__in=enrolment_ids, withdrawn_at=None)
+    """The last code that each of these runs has given, or may have; not one whose message is still put off."""
+    grants = VoucherGrant.objects.filter(
+        message__enrolment__in=enrolment_ids, message__state__in=_MAY_BE_TOLD, withdrawn_at=None
+    )
     found = grants.select_related("message").order_by("granted_at", "pk")
     return {grant.message.enrolment_id: grant for grant in found if grant.message.enrolment_id}
 

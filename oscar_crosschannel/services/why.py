@@ -85,7 +85,9 @@ def _occasion(message: Message) -> str:
     message.contact = contacts.followed(message.contact)
     try:
         with transaction.atomic():
-            said = about.occasion(run_of(message, channel=channel_of(message), email=email))
+            sent_at = message.attempted_at or message.created_at
+            run = run_of(message, channel=channel_of(message), now=sent_at, email=email)
+            said = about.occasion(run)
             transaction.set_rollback(True)  # whatever the shop's code wrote while it was asked
     except Exception as error:
         failures.log(logger, error, "occasion of flow %s failed for message %d", message.flow.key, message.pk)

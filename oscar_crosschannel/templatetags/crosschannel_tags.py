@@ -12,7 +12,7 @@ from django.template import Context
 from django.urls import NoReverseMatch, reverse
 
 from ..conf import settings
-from ..oscar import forms, order_texts, sign_ups
+from ..oscar import forms, order_texts, security, sign_ups
 from ..oscar.safety import safe
 
 register = template.Library()
@@ -70,6 +70,15 @@ def crosschannel_account_tab(context: Context) -> dict[str, Any]:
 def crosschannel_injection() -> bool:
     """Whether the app's own versions of Oscar's templates show its boxes by themselves."""
     return bool(settings.TEMPLATE_INJECTION)
+
+
+@register.simple_tag(takes_context=True)
+def crosschannel_tells(context: Context, code: str) -> bool:
+    """Whether a flow mails this change of `user`'s account, so that Oscar's own email (`code`) need not."""
+    is_told = False
+    with safe("asking who tells of a changed account"), transaction.atomic():
+        is_told = security.is_told(code, context["user"].pk)
+    return is_told and bool(settings.TEMPLATE_INJECTION)
 
 
 def _fieldset(context: Context, form: str) -> dict[str, Any]:

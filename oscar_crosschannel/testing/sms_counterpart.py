@@ -138,7 +138,8 @@ def post_by_http(url: str, fields: Mapping[str, str], headers: Mapping[str, str]
     with requests.Session() as session:
         session.trust_env = False
         answer = session.post(url, data=fields, headers=headers, timeout=15, allow_redirects=False)
-    return Reply(status=answer.status_code, headers=dict(answer.headers), body=answer.text)
+    # XML says itself how it is encoded; `answer.text` would take it for Latin-1
+    return Reply(status=answer.status_code, headers=dict(answer.headers), body=answer.content.decode())
 
 
 class _TestClient(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -40,9 +41,10 @@ _DONE: Mapping[str, str | Promise] = {
     "stopped": _("Stopped. We send you nothing of the kind any more."),
     "going": _("The pause is over."),
 }
-_AGAIN = _(
-    "The words you agree to have changed meanwhile, so nothing was saved. Please look at them once more."
-)
+_AGAIN = _("The words you agree to have changed meanwhile. Please look at them once more.")
+#: What became of a form of which not everything could be saved.
+_NOTHING = _("Nothing was saved yet:")
+_ONLY_STOPS = _("What you switched off is off from now on. The rest was not saved yet:")
 #: The buttons that stop everything, by their value.
 _STOPS: Mapping[str, tuple[str, ...]] = {EMAIL: (EMAIL,), SMS: (SMS,), "all": (EMAIL, SMS)}
 
@@ -105,18 +107,35 @@ def _serve(request: HttpRequest, visitor: Visitor) -> HttpResponse | dict[str, A
             center.choose(visitor.contact, paused_until=None, now=now)
         return _back(request, "going")
     found = center.read(visitor, language=get_language() or "", now=now)
-    form = PreferencesForm(visitor, found, now=now, data=request.POST if request.method == "POST" else None)
-    trouble: str | Promise = ""
-    if form.is_valid():
-        try:
-            center.save(visitor, form.wishes(_circumstances(request, visitor)), now=now)
-        except center.WordsChanged:
-            trouble = _AGAIN
-        except center.NotAsked as refusal:
-            form.refuse(refusal.why)
-        else:
-            return _back(request, "saved")
+    if request.method != "POST":
+        return _shown(request, visitor, found, PreferencesForm(visitor, found, now=now))
+    form = PreferencesForm(visitor, found, now=now, data=request.POST)
+    if (trouble := _save(request, visitor, form, now)) is None:
+        return _back(request, "saved")
+    if form.switched_off():
+        visitor = center.again(visitor)
+        found = center.read(visitor, language=get_language() or "", now=now)
     return _shown(request, visitor, found, form, trouble)
+
+
+def _save(
+    request: HttpRequest, visitor: Visitor, form: PreferencesForm, now: datetime
+) -> str | Promise | None:
+    """Save what can be; what could not is told beside its field, or returned. None: everything was saved.
+
+    What somebody switches off counts whatever is wrong with the rest.
+    """
+    if not form.is_valid():
+        center.switch_off(visitor, form.switched_off(), now=now)
+        return ""
+    try:
+        center.save(visitor, form.wishes(_circumstances(request, visitor)), now=now)
+    except center.WordsChanged:
+        return _AGAIN
+    except center.NotAsked as refusal:
+        form.refuse(refusal.why)
+        return ""
+    return None
 
 
 def _back(request: HttpRequest, done: str) -> HttpResponse:
@@ -170,13 +189,18 @@ class _Line:
 
 
 def _shown(
-    request: HttpRequest, visitor: Visitor, found: Preferences, form: PreferencesForm, trouble: str | Promise
+    request: HttpRequest,
+    visitor: Visitor,
+    found: Preferences,
+    form: PreferencesForm,
+    trouble: str | Promise = "",
 ) -> dict[str, Any]:
     contact, now = visitor.contact, timezone.now()
     paused = contact.paused_until if contact is not None else None
     return {
         "form": form,
         "trouble": trouble,
+        "not_saved": (_ONLY_STOPS if form.switched_off() else _NOTHING) if form.is_bound else "",
         "done": _DONE.get(request.GET.get("done", "")) if request.method != "POST" else None,
         "here": request.path,
         "cards": [

@@ -23,10 +23,10 @@ from django.views.decorators.http import require_http_methods
 from ..conf import settings
 from ..core import tokens
 from ..core.events import Event
-from ..models import Contact, Message, VoucherGrant
+from ..models import Contact, Message
 from ..oscar import baskets, recovery
 from ..oscar.safety import safe
-from ..services import contacts, inbox, links
+from ..services import contacts, inbox, links, vouchers
 from .pages import page, unknown_link
 
 #: What a basket is that a link filled: `Belonging` says for whom.
@@ -136,5 +136,6 @@ def _is_expired(message: Message) -> bool:
 
 def _code_of(message: Message) -> str:
     """The code this run gave out, if it did; the email's link takes it along once the text has brought it."""
-    grants = VoucherGrant.objects.filter(message__enrolment=message.enrolment_id, withdrawn_at=None)
-    return grants.order_by("-granted_at").values_list("code", flat=True).first() or ""
+    assert message.enrolment_id is not None
+    grant = vouchers.of_runs([message.enrolment_id]).get(message.enrolment_id)
+    return grant.code if grant is not None else ""

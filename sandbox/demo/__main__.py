@@ -19,8 +19,9 @@ from .mailbox import Mailbox
 from .world import environment
 
 INTRODUCTION = """
-An abandoned basket, from the first click to the order, in a shop of its own: a real storefront over HTTP,
-the engine in another process, an SMTP server, and a counterpart of Twilio. Only the clock is moved.
+Two weeks of a shop that emails and texts its customers: every journey that ships, in one timeline.
+A real storefront over HTTP, the engine in another process, an SMTP server and a counterpart of
+Twilio. Only the clock is moved.
 """
 
 

@@ -16,10 +16,12 @@ PHONE = (
 #: Of those that say what they are; what else gives a scanner away depends on seconds.
 SCANNER = "Mozilla/5.0 (compatible; Proofpoint URL Defense; mail scanner)"
 
-#: What is put into a form; True ticks a box.
-Fields = Mapping[str, str | bool]
+#: What is put into a form; True ticks a box, a tuple those boxes of the name that have these values.
+Fields = Mapping[str, str | bool | tuple[str, ...]]
 
 _SECONDS = 60
+#: So many pages may lead on to the next before one is shown.
+_HOPS = 5
 
 
 class Astray(Exception):
@@ -46,12 +48,27 @@ class Page:
                 return urljoin(self.url, str(anchor["href"]))
         raise Astray(f"{self.path} has no link “{text}”")
 
+    def link_to(self, path: str) -> str:
+        """The first link that leads to a path, whatever it is called, and whatever language stands before it."""
+        for anchor in self.soup.select("a[href]"):
+            if urlsplit(urljoin(self.url, str(anchor["href"]))).path.endswith(path):
+                return urljoin(self.url, str(anchor["href"]))
+        raise Astray(f"{self.path} has no link to {path}")
+
     def form(self, *names: str) -> Tag:
         """The first form that has all these fields."""
         for form in self.soup.select("form"):
             if set(names) <= {str(field["name"]) for field in self.fields(form)}:
                 return form
         raise Astray(f"{self.path} has no form with {', '.join(names)}")
+
+    def has_form(self, *names: str) -> bool:
+        """Whether there is a form with all these fields."""
+        try:
+            self.form(*names)
+        except Astray:
+            return False
+        return True
 
     def fields(self, form: Tag) -> Iterator[Tag]:
         """Everything with a name in a form, and what belongs to it from elsewhere on the page."""
@@ -77,14 +94,34 @@ class Browser:
         """Ask for the head of a page only, as some mail scanners do."""
         self.session.head(url, timeout=_SECONDS, allow_redirects=True)
 
-    def post(self, url: str, data: Mapping[str, str]) -> Page:
+    def post(self, url: str, data: Mapping[str, str] | list[tuple[str, str]]) -> Page:
         """Post without a page before it, as a mailbox does for its unsubscribe button."""
         return self._shown(self.session.post(self._address(url), data=data, timeout=_SECONDS))
 
-    def submit(self, page: Page, fields: Fields, *, press: str = "") -> Page:
-        """Fill in the form that has these fields and send it, by the button named `press` if that matters."""
-        form = page.form(*fields, *filter(None, [press]))
-        data = dict(_filled_in(page, form, fields, press))
+    def destination(self, url: str) -> str:
+        """Where a link leads in the end, if that is outside the shop: an address that is not opened."""
+        for _ in range(_HOPS):
+            response = self.session.get(self._address(url), timeout=_SECONDS, allow_redirects=False)
+            if not response.is_redirect:
+                break
+            url = urljoin(response.url, response.headers["Location"])
+            if not url.startswith(self.home):
+                return url
+        raise Astray(f"{urlsplit(url).path} leads nowhere outside the shop")
+
+    def submit(self, page: Page, fields: Fields, *, press: str = "", form_id: str = "") -> Page:
+        """Fill in the form that has these fields, or this id, and send it.
+
+        `press`: name of the button, or "name=value", where it matters which one is pressed.
+        """
+        button, _, _ = press.partition("=")
+        if form_id:
+            form = page.soup.find(id=form_id)
+        else:
+            form = page.form(*fields, *filter(None, [button]))
+        if not isinstance(form, Tag):
+            raise Astray(f"{page.path} has no form called {form_id}")
+        data = list(_filled_in(page, form, fields, press))
         return self.post(urljoin(page.url, str(form.get("action") or page.url)), data)
 
     def _address(self, url: str) -> str:
@@ -100,23 +137,24 @@ class Browser:
 def _filled_in(page: Page, form: Tag, fields: Fields, press: str) -> Iterator[tuple[str, str]]:
     for field in page.fields(form):
         name = str(field["name"])
-        if (value := _value(field, fields.get(name), pressed=name == press)) is not None:
+        if (value := _value(field, fields.get(name), press=press)) is not None:
             yield name, value
 
 
-def _value(field: Tag, wanted: str | bool | None, *, pressed: bool) -> str | None:
+def _value(field: Tag, wanted: str | bool | tuple[str, ...] | None, *, press: str) -> str | None:
     """What a browser sends for one field; None: nothing."""
     own = str(field.get("value") or "")
     kind = "button" if field.name == "button" else str(field.get("type") or "text")
     if kind in {"button", "submit"}:
-        return own if pressed else None
+        return own if press in {str(field["name"]), f"{field['name']}={own}"} else None
     if kind == "checkbox":
-        return (own or "on") if wanted or (wanted is None and field.has_attr("checked")) else None
+        is_ticked = field.has_attr("checked") if wanted is None else bool(wanted)
+        return (own or "on") if is_ticked and (not isinstance(wanted, tuple) or own in wanted) else None
     if kind == "radio":
         return own if (wanted == own if wanted is not None else field.has_attr("checked")) else None
     if wanted is not None:
         return str(wanted)
-    return _content(field, own)
+    return None if kind in {"file", "reset"} else _content(field, own)
 
 
 def _content(field: Tag, own: str) -> str:

@@ -15,6 +15,10 @@ from typing import Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from bs4 import BeautifulSoup
+from icalendar import Calendar
+
+#: The lists that advertise, as `List-ID` names them.
+ADVERTISING = frozenset({"basket-reminders", "weekly-deals", "reviews"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Mail:
 
     @property
     def subject(self) -> str:
-        return str(self.message["Subject"])
+        return str(self.message["Subject"]).strip()
 
     @property
     def text(self) -> str:
@@ -53,10 +57,27 @@ class Mail:
         anchors = BeautifulSoup(self.html, "html.parser").select("a[href]")
         return list(dict.fromkeys(str(anchor["href"]) for anchor in anchors))
 
+    def link(self, text: str) -> str:
+        """Where the link with this text leads. Raises LookupError."""
+        anchors = BeautifulSoup(self.html, "html.parser").select("a[href]")
+        for anchor in anchors:
+            if anchor.get_text(strip=True) == text:
+                return str(anchor["href"])
+        raise LookupError(text)
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """The calendar file that came along."""
+        for part in self.message.walk():
+            if part.get_content_type() == "text/calendar":
+                return Calendar.from_ical(str(part.get_content()))
+        return None
+
     @property
     def is_marketing(self) -> bool:
-        """Only marketing offers the mailbox a way to unsubscribe; Oscar's own mail has none."""
-        return "List-Unsubscribe" in self.message
+        """Whether it advertises, by the list that it says it is of; what concerns an order has none."""
+        topic, _, _ = str(self.message["List-ID"] or "").strip("<>").partition(".")
+        return topic in ADVERTISING
 
     @property
     def unsubscribe_url(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 
 import requests
 from django.conf import settings
@@ -11,25 +10,24 @@ from django.conf import settings
 from oscar_crosschannel.testing.sms_counterpart import SmsCounterpart
 from sandbox import clock
 
-from . import preparation, reasons, story, verdict, world
-from .cast import Customer, gather
+from . import plot, preparation, reasons, verdict, world
+from .cast import gather
 from .mailbox import Mailbox
+from .stage import Stage
 from .telling import Teller
 
-#: When the shop is stocked, and its customers are asked for consent.
-OPENING = story.BEGIN - timedelta(hours=1)
-
 _COLUMNS = """
- Columns: time since everybody left · time where the person is · what happens.
- EMAIL, TEXT: arrived in a mailbox, on a phone. texts: the person texts the shop."""
+ Time in the shop · who · where, and what time it is there · what happens.
+ EMAIL, TEXT: arrived in a mailbox, on a phone. texts: the person texts the shop.
+ What Oscar mails by itself (confirmations of orders and accounts) is left out."""
 
 
 def perform(mailbox: Mailbox, phones: SmsCounterpart) -> int:
     """Prepare, play, judge. Returns the exit code."""
     started = time.monotonic()
-    teller = Teller(story.BEGIN)
+    teller = Teller(plot.BEGIN, plot.TITLES)
     clock.install()
-    clock.set_now(OPENING)
+    clock.set_now(plot.OPENING)
     home = settings.CROSSCHANNEL_BASE_URL
     teller.say("Making the tables (half a minute, the first time) …")
     preparation.migrate(lambda done, total: teller.passing(f"migration {done} of {total}"))
@@ -40,9 +38,8 @@ def perform(mailbox: Mailbox, phones: SmsCounterpart) -> int:
             shop.wait_until_open()
             with world.engine() as engine:
                 teller.say(_COLUMNS)
-                clock.set_now(story.BEGIN)
-                stage = story.Stage(world.World(home, mailbox, phones, engine), gather(home), teller)
-                story.play(stage)
+                stage = Stage(world.World(home, mailbox, phones, engine), gather(home), teller)
+                plot.play(stage)
                 is_true = _close(stage)
     except (world.Collapsed, requests.RequestException) as collapse:
         teller.end(f"The demo broke off: {collapse}", good=False)
@@ -53,15 +50,18 @@ def perform(mailbox: Mailbox, phones: SmsCounterpart) -> int:
     return 0 if is_true else 1
 
 
-def _close(stage: story.Stage) -> bool:
+def _close(stage: Stage) -> bool:
     """The table and the verdict."""
-    stage.teller.heading("Who got what")
-    stage.teller.table([_HEAD, *(_row(stage, who) for who in stage.cast.everybody)])
-    stage.teller.say(
-        "\n Counted are offers: neither Oscar’s own mail nor questions about consent and answers."
-    )
+    received = verdict.Received(stage)
+    stage.teller.heading("Who got what, and what was held back, and why (in the words of the admin)")
+    for who in stage.cast.everybody:
+        mails, texts = len(received.mails(who)), len(received.texts(who))
+        counted = f"{_count(mails, 'email')}, {_count(texts, 'text')}"
+        got = reasons.sent(who.email, since=plot.BEGIN)
+        kept = reasons.held_back(who.email, since=plot.BEGIN)
+        stage.teller.account(who, counted, got, kept)
     stage.teller.heading("Is the story true? By what mailboxes and phones received, and by Oscar’s orders")
-    findings = verdict.judge(stage)
+    findings = verdict.judge(stage, plot.STATEMENTS)
     for finding in findings:
         stage.teller.check(finding.sentence, finding.wrong)
     wrong = sum(bool(finding.wrong) for finding in findings)
@@ -72,15 +72,5 @@ def _close(stage: story.Stage) -> bool:
     return not wrong
 
 
-_HEAD = ["", "agreed to", "emails", "texts", "not sent, and why (in the words of the admin)"]
-
-
-def _row(stage: story.Stage, who: Customer) -> list[str]:
-    received = verdict.Received(stage)
-    return [
-        who.name,
-        who.agreed,
-        str(len(received.reminders(who)) or "–"),
-        str(len(received.codes(who)) or "–"),
-        "; ".join(reasons.of(who.email)),
-    ]
+def _count(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

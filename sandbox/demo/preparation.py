@@ -19,16 +19,16 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from oscar.core.loading import get_model
 
-from oscar_crosschannel.models import Flow
 from oscar_crosschannel.services.plans import ensure_flows
 from sandbox.shop import seed
 
+from .cast import CUSTOMERS
+from .plot.tasting import TITLE
+
 #: Says how far a long step has come: done, of how many.
 Progress = Callable[[int, int], None]
-
-#: Flows that are on.
-PLAYED = ["abandoned_cart", "opt_in_sms", "opt_in_email"]
 
 _KEPT = Path(settings.BASE_DIR) / "sandbox" / "var"
 
@@ -44,10 +44,23 @@ def migrate(progress: Progress) -> None:
 
 
 def stock() -> None:
-    """The catalogue, its pictures, the offers and the people; of the flows, the one that the story is about."""
-    seed.seed()
+    """The catalogue, its pictures, the offers, the customers, and the flows as they ship: all on."""
+    seed.seed(CUSTOMERS)
+    _offer_tasting()
     ensure_flows()
-    Flow.objects.exclude(key__in=PLAYED).update(enabled=False)
+
+
+def _offer_tasting() -> None:
+    """A product that is no parcel: a seat."""
+    of_events = get_model("catalogue", "ProductClass").objects.create(
+        name="Event", requires_shipping=False, track_stock=False
+    )
+    product = get_model("catalogue", "Product").objects.create(
+        upc="QB-701", title=TITLE, product_class=of_events, description="<p>With Mara, by video.</p>"
+    )
+    product.stockrecords.create(
+        partner=get_model("partner", "Partner").objects.get(), partner_sku="QB-701", price="12.00"
+    )
 
 
 class _Counter(StringIO):

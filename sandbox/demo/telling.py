@@ -1,12 +1,13 @@
-"""How the story is printed: a timeline with everybody's own time, a table, and the verdict."""
+"""How the story is printed: a timeline by days, with everybody's own time; who got what; and the verdict."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 from oscar_crosschannel.testing.sms_counterpart import Text
 
@@ -14,24 +15,30 @@ from .cast import Customer
 from .mailbox import Mail
 
 #: So much of a text is enough to recognise it.
-BEGINNING = 60
+BEGINNING = 48
 
-_NARROWEST, _WIDEST = 78, 110
-#: Where words begin, after " 1d  4:01  Wed 14:01 Seattle   Ada    TEXT  ".
+_NARROWEST, _WIDEST = 80, 100
+#: Where words begin, after " 17:01  Ada     Seattle  Tue 14:01  TEXT   ".
 _INDENT = 44
 _BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN = "1", "2", "31", "32", "33", "36"
+#: A happening takes so many lines at most.
+_LINES = 2
+_LINK = re.compile(r"https?://\S+")
 
 
 class Teller:
     """Prints as it happens. Colours only for a person at a terminal."""
 
-    def __init__(self, begin: datetime) -> None:
-        self.begin = begin
+    def __init__(self, first: datetime, titles: Mapping[date, str]) -> None:
+        """`first`: day 1 begins then, on the clock of the shop; `titles`: of days."""
+        self._first = first
+        self._titles = titles
         self._is_terminal = sys.stdout.isatty()
         columns = shutil.get_terminal_size((_WIDEST, 24)).columns
-        self._width = max(_NARROWEST, min(_WIDEST, columns) - 1)
+        self._width = max(_NARROWEST, min(_WIDEST, columns))
         self._passing = False
         self._known: set[str] = set()
+        self._day: date | None = None
 
     def say(self, words: str = "") -> None:
         """A plain line, or several."""
@@ -63,24 +70,19 @@ class Teller:
     def arrived(self, arrival: Mail | Text, who: Customer) -> None:
         """Something reaches a mailbox or a phone."""
         if isinstance(arrival, Text):
-            self._entry(arrival.at, who, "TEXT", self._once(arrival.body), _GREEN)
+            words = _LINK.sub("[link]", arrival.body).removesuffix(" Reply STOP to opt out")
+            self._entry(arrival.at, who, "TEXT", self._once(words), _GREEN)
             return
-        self._entry(arrival.at, who, "EMAIL", f"“{arrival.subject}”", _CYAN)
-        if arrival.is_marketing:
-            for line in textwrap.wrap(_excerpt(arrival.text), self._width - _INDENT):
-                self.say(" " * _INDENT + self._in(_DIM, line))
+        kept = " + calendar" if arrival.calendar is not None else ""
+        self._entry(arrival.at, who, "EMAIL", f"“{arrival.subject}”{kept}", _CYAN)
 
-    def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Rows of equal length, the first is the head; the last column is wrapped."""
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-        indent = sum(widths) + 2 * len(widths) + 1
-        for number, row in enumerate(rows):
-            cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-            first, *rest = textwrap.wrap(row[-1], self._width - indent) or [""]
-            line = f" {cells}  {first}".rstrip()
-            self.say(self._in(_DIM, line) if number == 0 else line)
-            for more in rest:
-                self.say(" " * indent + more)
+    def account(self, who: Customer, counted: str, got: Sequence[str], kept: Sequence[str]) -> None:
+        """Somebody's two weeks."""
+        self.say(f" {self._in(_BOLD, f'{who.name:<7}')} agreed to {who.agreed} · got {counted}")
+        for mark, lines in (("+", got), ("–", kept)):
+            text = " · ".join(lines)
+            for number, line in enumerate(textwrap.wrap(text, self._width - 11)):
+                self.say(f"         {mark if number == 0 else ' '} {line}")
 
     def check(self, sentence: str, wrong: Sequence[str]) -> None:
         """One line of the verdict, and what speaks against it."""
@@ -97,27 +99,32 @@ class Teller:
         self.say(self._in(f"{_BOLD};{_GREEN if good else _RED}", words))
 
     def _entry(self, at: datetime, who: Customer, kind: str, words: str, colour: str) -> None:
-        when = f"{self._elapsed(at):>9}  {who.local(at)} {who.place:<8}"
-        first, *rest = textwrap.wrap(words, self._width - _INDENT, break_long_words=False) or [""]
+        shop = at.astimezone(self._first.tzinfo)
+        if shop.date() != self._day:
+            self._begin(shop.date())
+        place = f"{who.place:<8} {who.local(at)}"
+        room = self._width - _INDENT
+        first, *rest = textwrap.wrap(words, room, max_lines=_LINES, placeholder=" …", break_long_words=False)
         self.say(
-            f"{self._in(_DIM, when)}  {self._in(_BOLD, f'{who.name:<6}')} "
-            f"{self._in(colour, f'{kind:<5}')} {self._in(colour if kind in {'✗', 'EMAIL'} else '', first)}"
+            f" {shop:%H:%M}  {self._in(_BOLD, f'{who.name:<6}')}  {self._in(_DIM, place)}  "
+            f"{self._in(colour, f'{kind:<6}')} {self._in(colour if kind in {'✗', 'EMAIL'} else '', first)}"
         )
         for line in rest:
             self.say(" " * _INDENT + line)
 
+    def _begin(self, day: date) -> None:
+        """The heading of a day."""
+        self._day = day
+        number = (day - self._first.date()).days + 1
+        name = f"Day {number}, {day:%A} {day.day} {day:%B}" if number > 0 else f"{day.day} {day:%B}"
+        self.heading(": ".join(filter(None, [name, self._titles.get(day, "")])))
+
     def _once(self, words: str) -> str:
         """The words; when they were told before, only how they begin."""
         if words in self._known:
-            return textwrap.shorten(words, BEGINNING, placeholder=" … (the same words)")
+            return textwrap.shorten(words, BEGINNING, placeholder=" …")
         self._known.add(words)
         return words
-
-    def _elapsed(self, at: datetime) -> str:
-        minutes = (at - self.begin) // timedelta(minutes=1)
-        days, hours = divmod(minutes // 60, 24)
-        clock = f"{hours}:{minutes % 60:02}"
-        return f"{days}d {clock:>5}" if days else clock
 
     def _in(self, colour: str, words: str) -> str:
         return f"\x1b[{colour}m{words}\x1b[0m" if colour and self._is_terminal else words
@@ -126,11 +133,3 @@ class Teller:
         if self._passing:
             print("\r\x1b[K", end="")
             self._passing = False
-
-
-def _excerpt(text: str) -> str:
-    """What an email says before its first link, in one line."""
-    letter, link, _ = text.partition("http")
-    lines = [line.strip() for line in letter.splitlines() if line.strip()]
-    words = " · ".join([*lines, "[link]"] if link else lines)
-    return words.replace(", ·", ",").replace(": ·", ":")

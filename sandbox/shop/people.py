@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
@@ -137,9 +138,9 @@ PEOPLE = [
 ]
 
 
-def seed_people() -> None:
+def seed_people(people: Iterable[Person] = PEOPLE) -> None:
     """Accounts with one saved shipping address each. Needs the countries."""
-    for person in PEOPLE:
+    for person in people:
         user, is_new = get_user_model().objects.get_or_create(
             username=person.email,
             defaults={"email": person.email, "first_name": person.first_name, "last_name": person.last_name},

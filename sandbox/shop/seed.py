@@ -4,6 +4,7 @@ so that seeding twice changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from oscar.core.loading import get_model
 
 from . import pictures
 from .catalogue import CATEGORIES, ITEMS, Item
-from .people import seed_people, seed_staff
+from .people import PEOPLE, Person, seed_people, seed_staff
 
 #: ISO 3166-1: alpha-2, alpha-3, numeric, name. The shop ships to all of them.
 COUNTRIES = [
@@ -50,17 +51,16 @@ SITE_OFFER = "Two herbal infusions for $18"
 
 
 @transaction.atomic
-def seed() -> None:
-    """The whole shop."""
+def seed(people: Iterable[Person] = PEOPLE) -> None:
+    """The whole shop, and these customers."""
     _seed_site()
     _seed_countries()
     _seed_catalogue()
     _seed_offers()
-    get_model("order", "ShippingEventType").objects.get_or_create(
-        code="shipped", defaults={"name": "Shipped"}
-    )
+    for code, name in (("shipped", "Shipped"), ("delivered", "Delivered")):
+        get_model("order", "ShippingEventType").objects.get_or_create(code=code, defaults={"name": name})
     seed_staff()
-    seed_people()
+    seed_people(people)
 
 
 def is_empty() -> bool:

@@ -94,7 +94,14 @@ def test_a_change_is_published_and_logged(superuser: Client, event: ScheduledEve
     order = factories.create_order()
     order.lines.update(product=event.product)
     InboxEvent.objects.all().delete()
-    change(superuser, event, starts_at="2026-06-12T19:00", ends_at="2026-06-12T20:00")
+    other = {"starts_at": "2026-06-12T19:00", "ends_at": "2026-06-12T20:00"}
+    asked = change(superuser, event, **other).content.decode()
+    assert "1 person has booked, and gets an email and a text now." in asked
+    assert not InboxEvent.objects.exists(), "nothing is saved before staff say so"
+    back = change(superuser, event, **other, do="edit").content.decode()
+    assert "2026-06-12T19:00" in back
+    assert not InboxEvent.objects.exists()
+    change(superuser, event, **other, do="confirm")
 
     news = InboxEvent.objects.get(name=schedules.NEWS)
     assert news.data["what"] == "changed"
@@ -102,6 +109,23 @@ def test_a_change_is_published_and_logged(superuser: Client, event: ScheduledEve
     logged = LogEntry.objects.get().get_change_message()
     assert "Begins: June 11, 2026, 7 p.m. (Europe/London) → June 12, 2026, 7 p.m. (Europe/London)" in logged
     assert "whoever booked is told (1 seat)" in logged
+
+
+def test_what_a_change_means_is_said_as_it_is(superuser: Client, event: ScheduledEvent) -> None:
+    assert not change(superuser, event, join_link="https://a.example").context.get("meaning"), "nobody booked"
+    for name in ("ann", "ben"):
+        user = get_user_model().objects.create_user(name, f"{name}@example.com")
+        factories.create_order(user=user).lines.update(product=event.product)
+    event.refresh_from_db()
+    asked = change(superuser, event, join_link="https://b.example").content.decode()
+    assert "2 people have booked: they get an email now." in asked
+    load_plans()
+    Flow.objects.filter(key="event_link").update(enabled=False)
+    asked = change(superuser, event, join_link="https://b.example").content.decode()
+    assert "“Another link to join a booked event” is off. Nobody is told." in asked
+    assert "2 people have booked: they get an email and a text now." in (
+        superuser.get(page(event, "cancel")).content.decode()
+    )
 
 
 def test_another_agenda_is_published_to_nobody(superuser: Client, event: ScheduledEvent) -> None:
@@ -139,6 +163,7 @@ def test_people_are_invited(superuser: Client, event: ScheduledEvent) -> None:
         ({"join_link": ""}, "Say where it is: a place, a link to join, or both."),
         ({"join_link": "javascript:alert(1)"}, "Enter a valid URL."),
         ({"starts_at": "soon"}, "Enter a valid date/time."),
+        ({"starts_at": "2020-06-11T19:00"}, "That is in the past already."),
         ({"zone": "Europe/Atlantis"}, "Select a valid choice."),
         ({"product": "Coffee"}, "The shop has no such product."),
         ({"product": "tasting"}, "Do you mean Tea tasting (TT-1)?"),

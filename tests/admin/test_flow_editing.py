@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from oscar_crosschannel.core.lifecycle import State
-from oscar_crosschannel.models import Copy, Flow, FlowStep, Message
+from oscar_crosschannel.models import Copy, Flow, FlowStep, Message, Topic
 from oscar_crosschannel.services.plans import load_plans
 from tests.admin import ledger
 from tests.admin.ledger import HOUR, NOW, KettleCalls
@@ -214,6 +214,41 @@ def test_saving_what_was_there_changes_nothing(editor: Client, flow: Flow) -> No
     assert (Flow.objects.get(pk=flow.pk).version, FlowStep.objects.count()) == (1, 0)
 
 
+def test_beside_its_channels_a_step_says_which_suits_it(editor: Client, flow: Flow) -> None:
+    assert not parsed(editor.get(url(flow))).select(".cc-fit")
+    FlowStep.objects.create(flow=flow, key="steam", expires=26 * HOUR)
+
+    (hint,) = parsed(editor.get(url(flow))).select(".cc-fit")
+    beside = hint.find_previous("select")
+    assert beside is not None
+    assert beside["name"] == "steam-channels"
+    assert "It must be read soon, and is short: a text is read within minutes." in hint.get_text()
+
+
+def test_the_control_group_is_chosen_and_told(editor: Client, flow: Flow) -> None:
+    data = opened(editor, flow)
+    assert data["holdout"] == ""
+    assert "5% (as declared)" in words(editor.get(url(flow)))
+
+    assert saved(editor, flow, data, holdout="0.1").status_code == 302
+    assert Flow.objects.get(pk=flow.pk).holdout == 0.1
+    assert "Control group: 5% (as declared) → 10%" in words(editor.get(url(flow, "versions")))
+
+    assert saved(editor, flow, opened(editor, flow), holdout="0").status_code == 302
+    assert Flow.objects.get(pk=flow.pk).holdout == 0
+    assert saved(editor, flow, opened(editor, flow), holdout="").status_code == 302
+    assert Flow.objects.get(pk=flow.pk).holdout is None
+
+
+def test_a_control_group_that_was_set_in_code_stays_until_another_is_chosen(
+    editor: Client, flow: Flow
+) -> None:
+    Flow.objects.filter(pk=flow.pk).update(holdout=0.25)
+    assert opened(editor, flow)["holdout"] == "0.25"
+    saved(editor, flow, opened(editor, flow), **{"steam-delay_number": "30"})
+    assert Flow.objects.get(pk=flow.pk).holdout == 0.25
+
+
 # It refuses.
 
 
@@ -313,6 +348,21 @@ def test_without_the_permission_there_is_no_button_and_no_way_in(merchant: Clien
 def test_shoppers_are_sent_to_the_login(client: Client, flow: Flow) -> None:
     client.force_login(get_user_model().objects.create_user("ann", "ann@example.com"))
     assert client.get(url(flow))["Location"].startswith(reverse("admin:login"))
+
+
+@pytest.mark.parametrize("share", ["0.9", "-1", "half"])
+def test_a_control_group_of_any_size_is_refused(share: str, editor: Client, flow: Flow) -> None:
+    refused(saved(editor, flow, opened(editor, flow), holdout=share))
+    assert Flow.objects.get(pk=flow.pk).holdout is None
+
+
+def test_what_belongs_to_an_order_has_no_control_group(editor: Client, flow: Flow) -> None:
+    Topic.objects.filter(key=KettleCalls.topic).update(purpose="transactional")
+    Flow.objects.filter(pk=flow.pk).update(holdout=0.1)
+    data = opened(editor, flow)
+    assert "holdout" not in data
+    saved(editor, flow, data, holdout="0.05", **{"steam-delay_number": "30"})
+    assert Flow.objects.get(pk=flow.pk).holdout == 0.1
 
 
 # It survives.

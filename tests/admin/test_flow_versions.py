@@ -11,7 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from oscar_crosschannel.core.lifecycle import State
-from oscar_crosschannel.models import Copy, Flow, FlowStep, FlowVersion, Message
+from oscar_crosschannel.models import Copy, Flow, FlowStep, FlowVersion, Message, Topic
+from oscar_crosschannel.services import own_flows
+from oscar_crosschannel.services.flow_versions import Outline
 from oscar_crosschannel.services.plans import load_plans
 from tests.admin import ledger
 from tests.admin.ledger import HOUR, NOW, KettleCalls
@@ -254,6 +256,77 @@ def test_one_does_not_go_back_to_a_step_without_words(editor: Client, flow: Flow
     )
     assert "Nothing was changed. Hiss: This step has no words" in refused(editor.post(version(flow, 0)))
     assert Flow.objects.get(pk=flow.pk).enabled is False
+
+
+@pytest.mark.rule(39)
+def test_one_does_not_go_back_to_promotion_that_the_topic_no_longer_permits(
+    editor: Client, flow: Flow
+) -> None:
+    write(editor, flow, "Take {{ voucher.code }}. STOP {{ brand }}")
+    write(editor, flow, "Your kettle calls. STOP {{ brand }}")
+    saved(editor, flow, opened(editor, flow), **{"steam-voucher": "no"})
+    Topic.objects.filter(key=KettleCalls.topic).update(purpose="transactional")
+
+    against = (
+        "Steam: Its words promote something, and messages of this topic may not.",
+        "Steam: A code promotes something, and messages of this topic may not.",
+    )
+    page = parsed(editor.get(version(flow, 2)))
+    assert all(each in page.get_text() for each in against)
+    assert not page.select("#content form")
+    told = refused(editor.post(version(flow, 2)))
+    assert all(f"Nothing was changed. {each}" in told for each in against)
+    assert "voucher" not in Copy.objects.get().text
+    assert editor.post(version(flow, 4)).status_code == 302, "what stands may stay"
+
+
+def test_one_does_not_go_back_to_an_offer_that_is_closed(editor: Client, flow: Flow) -> None:
+    offer = make_offer("Half price")
+    saved(editor, flow, opened(editor, flow), **{"steam-offer": str(offer.pk)})
+    saved(editor, flow, opened(editor, flow), **{"steam-offer": ""})
+    offer.status = offer.SUSPENDED
+    offer.save()
+
+    told = refused(editor.post(version(flow, 2)))
+    assert "Nothing was changed. Steam: The offer “Half price” is not open: it gives nothing now." in told
+    assert not FlowStep.objects.exists()
+
+
+@pytest.mark.rule(29)
+def test_one_does_not_go_back_to_words_that_make_no_message(editor: Client, flow: Flow) -> None:
+    """A release may have taken away what they speak of, or the law's words may be asked for since."""
+    write(editor, flow, "First. STOP {{ brand }}")
+    write(editor, flow, "Second. STOP {{ brand }}")
+    past = FlowVersion.objects.get(flow=flow, number=2)
+    past.state["words"][0][-1]["text"] = "First, {{ of_old }}"
+    past.save()
+
+    told = refused(editor.post(version(flow, 2)))
+    assert "Nothing was changed. Steam, SMS, English:" in told
+    assert Copy.objects.get().text.startswith("Second.")
+
+
+@pytest.mark.parametrize(
+    ("topic", "sentence"),
+    [
+        ("of_old", "Its topic “of_old” is gone."),
+        ("order_updates", "What begins so is advertising. Choose a topic of marketing"),
+    ],
+)
+def test_a_flow_of_ones_own_does_not_go_back_to_a_topic_that_does_not_fit(
+    topic: str, sentence: str, editor: Client
+) -> None:
+    own = own_flows.create(
+        Outline(title="Hello", topic="weekly_deals"), "basket.active", author=None, now=NOW
+    )
+    past = FlowVersion.objects.get(flow=own)
+    past.state["outline"]["topic"] = topic
+    past.number = 0
+    past.save()
+
+    assert f"Nothing was changed. {sentence}" in refused(editor.post(version(own, 0)))
+    own.refresh_from_db()
+    assert own.topic == "weekly_deals"
 
 
 @pytest.mark.parametrize("number", [0, 9])

@@ -441,8 +441,10 @@ def test_keys_are_never_used_again(maker: Client, kettle: Flow) -> None:
     assert list(FlowStep.objects.order_by("pk").values_list("key", flat=True)) == [
         "say_hello", "say_hello_2", "whistle_2", "step",
     ]  # fmt: skip
-    assert [made(maker).key, made(maker).key] == ["thanks_and_come_again", "thanks_and_come_again_2"]
-    assert made(maker, title="Kettle calls").key == "kettle_calls_2"
+    assert [made(maker).key, made(maker).key] == [
+        "own-thanks_and_come_again", "own-thanks_and_come_again_2",
+    ]  # fmt: skip
+    assert made(maker, title="Kettle calls").key == "own-kettle_calls", "the shop has a flow `kettle_calls`"
 
 
 def test_a_trigger_that_is_gone_leaves_the_page_of_its_flow(maker: Client) -> None:

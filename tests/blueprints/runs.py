@@ -10,7 +10,7 @@ from oscar_crosschannel.models import Contact
 from oscar_crosschannel.services import contacts
 
 
-def make_run(now: datetime, **fields: Any) -> Run:
+def make_run(now: datetime, /, **fields: Any) -> Run:
     """A run anchored now, of a new guest if no `contact` is given."""
     contact = fields.pop("contact", None) or Contact.objects.create(created_at=now)
     values = {
@@ -25,6 +25,7 @@ def make_run(now: datetime, **fields: Any) -> Run:
         "email": "",
         "subjects": {},
         "anchor": now,
+        "now": now,
     }
     return Run(**values | fields)
 

@@ -70,6 +70,7 @@ def run(basket: Any, now: datetime, *, message_id: int = 1, **fields: Any) -> Ru
             "email": "ada@example.com",
             "subjects": {"basket": basket.pk},
             "anchor": now,
+            "now": now,
             **fields,
         }
     )

@@ -17,7 +17,9 @@ FLOWS: list[type[Blueprint]] = [
     events.EventBooking,
     events.EventReminder,
     events.EventChange,
+    events.EventLink,
     events.EventCancellation,
+    events.EventUnbooked,
 ]
 TEXTS = [
     ("event_reminder/soon", {}),

@@ -17,10 +17,12 @@ from oscar_crosschannel.blueprints.sms_invitation import SmsInvitation
 from oscar_crosschannel.blueprints.welcome import Welcome
 from oscar_crosschannel.blueprints.win_back import WinBack
 from oscar_crosschannel.channels.loading import channel as channel_of
-from oscar_crosschannel.conf import triggers
+from oscar_crosschannel.conf import settings as ours, triggers
+from oscar_crosschannel.core import tokens
 from oscar_crosschannel.core.facts import EMAIL, SMS, Purpose
 from oscar_crosschannel.core.plan import Context, Step
 from oscar_crosschannel.core.sms import Encoding, segments
+from oscar_crosschannel.models import Topic
 from oscar_crosschannel.services import composing, copies, copy_language, rendering, setup, unfolding
 from oscar_crosschannel.services.plans import PlannedFlow, load_plans
 from tests.blueprints.runs import make_run
@@ -168,3 +170,40 @@ def test_merchants_may_begin_flows_of_their_own_with_it(event: str) -> None:
     assert trigger is not None
     assert trigger.starts
     assert trigger.about.example() is not None
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_why_somebody_gets_an_email_is_said_in_the_words_of_its_topic(key: str) -> None:
+    """Merchants call topics as they like, and people may be written to without having asked for it."""
+    Topic.objects.filter(key=planned(key).plan.topic).update(name="Tea post")
+    flow = planned(key)
+    for step, channel in speakable(flow):
+        if channel == EMAIL:
+            context = copies.example(flow, step, EMAIL, now=NOON)
+            content = composing.compose(copy_key(flow, step, EMAIL), None, context, purpose=flow.purpose)
+            for words in (content.text, content.html):
+                told = " ".join(words.split())
+                assert "because Quillbrook may write to you about this: Tea post." in told
+                assert "you asked" not in told
+
+
+def test_an_email_that_advertises_may_invite_to_texts_and_gets_the_credit() -> None:
+    flow = planned("welcome")
+    step = next(step for step in flow.plan.steps if step.key == "story")
+    names = copies.known_names(flow, step, EMAIL, now=NOON)
+    assert names is not None
+    assert "/cc/t/" in names["join_texts_url"]
+    words = composing.words_context(
+        Context(), channel_key=EMAIL, purpose=Purpose.MARKETING, name="", message_id=7, voucher=None
+    )
+    token = words["join_texts_url"].rstrip("/").rpartition("/")[2]
+    assert tokens.read(tokens.JOIN_TEXTS, token, keys=ours.link_keys()) == (7, 0)
+
+
+@pytest.mark.rule(39)
+@pytest.mark.parametrize("purpose", [each for each in Purpose if each is not Purpose.MARKETING])
+def test_no_other_email_invites_to_texts(purpose: Purpose) -> None:
+    words = composing.words_context(
+        Context(), channel_key=EMAIL, purpose=purpose, name="", message_id=7, voucher=None
+    )
+    assert words["join_texts_url"] == ""

@@ -20,6 +20,8 @@ from oscar_crosschannel.services.topics import SHIPPED
 LOCALE = Path(oscar_crosschannel.__file__).parent / "locale"
 #: Code that speaks to shoppers; what the staff reads stays English.
 SPOKEN = ["oscar/*.py", "web/*.py", "services/replies.py", "services/confirmations.py", "services/topics.py"]
+#: What a flow says by itself. The lazy words of blueprints are for staff.
+FLOWS, SAID_BY_FLOWS = "blueprints/*.py", {"gettext": None, "gettext_noop": None, "ngettext": (1, 2)}
 MARKS = {
     **dict.fromkeys(["_", "gettext", "gettext_lazy", "gettext_noop"]),
     **dict.fromkeys(["pgettext", "pgettext_lazy"], ((1, "c"), 2)),
@@ -77,10 +79,11 @@ def test_every_word_of_the_templates_is_in_the_catalogue(language: str) -> None:
 
 def test_every_word_that_the_code_says_to_shoppers_is_in_the_catalogue(language: str) -> None:
     known = {forms(message.id)[0] for message in entries(language)}
-    for path in (path for pattern in SPOKEN for path in LOCALE.parent.glob(pattern)):
-        with path.open("rb") as file:
-            said = {forms(found[1])[0] for found in extract("python", file, keywords=MARKS)}
-        assert said <= known, f"{path}: run `manage.py makemessages`"
+    for pattern, marks in (*((pattern, MARKS) for pattern in SPOKEN), (FLOWS, SAID_BY_FLOWS)):
+        for path in LOCALE.parent.glob(pattern):
+            with path.open("rb") as file:
+                said = {forms(found[1])[0] for found in extract("python", file, keywords=marks)}
+            assert said <= known, f"{path}: run `manage.py makemessages`"
 
 
 def test_every_word_is_translated_but_those_in_oscars_own_forms(language: str) -> None:

@@ -83,9 +83,10 @@ def test_the_reviews_that_helped_most_are_quoted_where_the_shop_shows_reviews(se
             product=product, score=score, title=f"{score} of 5", body="word " * 100, name="Rosa",
             email=f"rosa{votes}@example.com", status=ProductReview.APPROVED, delta_votes=votes,
         )  # fmt: skip
+    settings.OSCAR_HIDDEN_FEATURES, settings.OSCAR_MODERATE_REVIEWS = ["reviews"], True
     context = said("guide")
     assert context is not None
-    assert context.values["reviews"] == [], "the sandbox hides reviews"
+    assert context.values["reviews"] == [], "a shop that hides reviews"
     settings.OSCAR_HIDDEN_FEATURES = []
     context = said("guide")
     assert context is not None
@@ -100,7 +101,7 @@ def test_the_reviews_that_helped_most_are_quoted_where_the_shop_shows_reviews(se
 
 def test_the_last_text_repeats_the_code() -> None:
     grant = given_code()
-    context = said("expiring", enrolment_id=grant.message.enrolment_id)
+    context = said("expiring", enrolment_id=grant.message.enrolment_id, now=NOON + timedelta(days=7))
     assert context is not None
     assert (context.values["code"], context.values["code_until"]) == (grant.code, grant.valid_until)
 
@@ -119,13 +120,22 @@ def test_without_a_code_nobody_is_told_that_it_ends() -> None:
 def test_a_code_that_was_used_does_not_end_soon() -> None:
     grant = given_code()
     Application.objects.create(voucher=grant.voucher, order=factories.create_order())
-    assert said("expiring", enrolment_id=grant.message.enrolment_id) is None
+    assert said("expiring", enrolment_id=grant.message.enrolment_id, now=NOON + timedelta(days=7)) is None
 
 
 def test_a_code_that_ended_before_the_last_text_is_not_spoken_of() -> None:
     """A merchant may let codes end sooner."""
     grant = given_code(valid_for=timedelta(days=3))
-    assert said("expiring", enrolment_id=grant.message.enrolment_id) is None
+    assert said("expiring", enrolment_id=grant.message.enrolment_id, now=NOON + timedelta(days=7)) is None
+
+
+@pytest.mark.parametrize(("valid_for", "day", "goes"), [(3, 2, True), (30, 29, True), (30, 7, False)])
+def test_that_a_code_ends_soon_is_true_whatever_the_merchants_times_are(
+    valid_for: int, day: int, goes: bool
+) -> None:
+    grant = given_code(valid_for=timedelta(days=valid_for))
+    now = NOON + timedelta(days=day)
+    assert (said("expiring", enrolment_id=grant.message.enrolment_id, now=now) is not None) is goes
 
 
 # it survives
@@ -136,7 +146,13 @@ def test_a_whole_chunk_takes_the_same_statements(count: int, django_assert_max_n
     sold("Earl Grey", 5)
     grants = [given_code(f"TEA{number}") for number in range(count)]
     runs = [
-        make_run(NOON, message_id=number, step="expiring", enrolment_id=grant.message.enrolment_id)
+        make_run(
+            NOON,
+            message_id=number,
+            step="expiring",
+            enrolment_id=grant.message.enrolment_id,
+            now=NOON + timedelta(days=7),
+        )
         for number, grant in enumerate(grants)
     ]
     with django_assert_max_num_queries(10):

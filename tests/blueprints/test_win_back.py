@@ -10,7 +10,7 @@ from django.utils import timezone
 from oscar.test import factories
 
 from oscar_crosschannel.blueprints.win_back import WinBack
-from oscar_crosschannel.oscar.shop import OscarShop
+from oscar_crosschannel.oscar.sweeps import lapsed_customers
 from tests.blueprints.runs import make_run, reachable
 from tests.oscar.conftest import make_user
 from tests.oscar.test_products import ordered, sold
@@ -37,8 +37,7 @@ def order_of(at: datetime, *, user: Any = None, guest: str = "", status: str = "
 
 
 def lapsed(since: datetime, now: datetime) -> list[dict[str, int]]:
-    found = OscarShop().sweep(since, now)
-    return [dict(event.subjects) for event in found if event.name == "customer.lapsed"]
+    return [dict(event.subjects) for event in lapsed_customers(since, now)]
 
 
 # it works
@@ -57,7 +56,7 @@ def test_an_email_at_once_and_a_text_with_a_code_a_week_later(now: datetime) -> 
 def test_who_has_not_ordered_for_so_long_is_found_once(now: datetime) -> None:
     reachable(ADA, now, user=(user := make_user(ADA)))
     order = order_of(now - QUIET, user=user)
-    (event,) = (each for each in OscarShop().sweep(now - MINUTE, now) if each.name == "customer.lapsed")
+    (event,) = lapsed_customers(now - MINUTE, now)
     assert (event.user_id, event.subjects) == (user.pk, {"order": order.pk})
     assert event.occurred_at == order.date_placed + QUIET
     assert lapsed(now, now + MINUTE) == []

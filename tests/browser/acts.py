@@ -296,9 +296,25 @@ def _addresses() -> Places:
         "unread_reply": doubt.reply_id,
         "answer": _answer().pk,
         "event": InboxEvent.objects.earliest("pk").pk,
+        "event_aside": _event_set_aside().pk,
         "mail": _mail(ADA),
         "mail_question": _mail(ASKED[0]),
     }
+
+
+def _event_set_aside() -> InboxEvent:
+    """One that a flow could not begin with, however often it was tried."""
+    now = timezone.now()
+    return InboxEvent.objects.create(
+        name="order.placed",
+        key="order:gone",
+        occurred_at=now,
+        not_before=now,
+        processed_at=now,
+        tries=5,
+        error="welcome: ValueError: no",
+        left={"contact": None, "parts": ["welcome"]},
+    )
 
 
 def _own_flow() -> Flow:

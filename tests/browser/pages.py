@@ -310,6 +310,8 @@ ADMIN = (
     _row("ordinaryreply", "answer"),
     _act("ordinaryreply", "read", "answer"),
     _row("inboxevent", "event"),
+    _row("inboxevent", "event_aside", name="inboxevent-aside"),
+    _act("inboxevent", "again", "event_aside"),
     _adding("consentimport"),
     _row("consentimport", "import", name="consentimport-waiting"),
     _row("consentimport", "import_done", name="consentimport-done"),

@@ -155,6 +155,18 @@ def test_a_step_with_an_offer_of_its_own_or_switched_off_is_no_fault(
 
 @pytest.mark.usefixtures("only_the_cart")
 @pytest.mark.django_db
+def test_a_flow_of_the_merchants_that_hides_a_declared_one_is_told(settings: Any) -> None:
+    make_offer(settings.CROSSCHANNEL_VOUCHER_OFFER)
+    Flow.objects.update_or_create(key="abandoned_cart", defaults={"trigger": "user.registered"})
+    hiding = found(**ASKED)
+    assert list(hiding) == ["W039"]
+    exec(str(hiding["W039"].hint))
+    assert Flow.objects.filter(key="own-abandoned_cart", trigger="user.registered").exists()
+    assert found(**ASKED) == {}
+
+
+@pytest.mark.usefixtures("only_the_cart")
+@pytest.mark.django_db
 def test_what_nobody_works_off_is_said_to_wait(settings: Any) -> None:
     make_offer(settings.CROSSCHANNEL_VOUCHER_OFFER)
     now = timezone.now()

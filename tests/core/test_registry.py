@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from oscar_crosschannel.core.plan import After, Blueprint, On, send
 from oscar_crosschannel.core.registry import Registry
 
@@ -31,6 +33,16 @@ def test_a_shop_replaces_a_flow_by_its_key() -> None:
     registry.register(Welcome)
     registry.register(Ours)
     assert [type(flow) for flow in registry] == [Ours]
+
+
+def test_keys_of_merchants_own_flows_are_not_declared() -> None:
+    class Theirs(Welcome):
+        """Not ours"""
+
+        key = "own-welcome"
+
+    with pytest.raises(ValueError, match="admin"):
+        Registry().register(Theirs)
 
 
 def test_an_unknown_flow_is_none_and_taking_it_away_is_harmless() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 
 import pytest
+from hypothesis import given, strategies as st
 
 from oscar_crosschannel.core.tracking import Carrier, Tracking, faults, find
 
@@ -33,6 +35,18 @@ CARRIERS = [Carrier(**{**row, "called": tuple(row.get("called", ()))}) for row i
         ("Postes Canada 1234567890123456", "Canada Post", "1234567890123456"),
         ("Evri H00AAA0123456789", "Evri", "H00AAA0123456789"),
         ("Colissimo 6A12345678901", "La Poste", "6A12345678901"),
+        ("GLS tracking 12345678901", "GLS", "12345678901"),
+        ("GLS Paket YVZ12ABC", "GLS", "YVZ12ABC"),
+        ("Evri collected by Alice H00AAA0123456789", "Evri", "H00AAA0123456789"),
+        ("UPS 1Z 999 AA1 01 2345 6784, dock 3", "UPS", "1Z999AA10123456784"),
+        ("two boxes: 1Z 999 AA1 01 2345 6784.", "UPS", "1Z999AA10123456784"),
+        ("RB 123 456 785 GB", "Royal Mail", "RB123456785GB"),
+        ("LX 123 456 789 CA by Canada Post", "Canada Post", "LX123456789CA"),
+        ("UPS H1234567890", "UPS", "H1234567890"),
+        ("with GLS, UPS did not come: 12345678901", "GLS", "12345678901"),
+        ("FedEx 1234 5678 9012 on 11/23/2026", "FedEx", "123456789012"),
+        ("23.11.2026 GLS 12345678901", "GLS", "12345678901"),
+        ("order 100023, DHL Express waybill 1234567890", "DHL", "1234567890"),
     ],
 )
 def test_a_parcel_is_followed_at_its_carrier(notes: str, carrier: str, number: str) -> None:
@@ -55,14 +69,42 @@ def test_what_a_person_wrote_is_quoted_in_the_address() -> None:
 
 
 @pytest.mark.parametrize(
-    "notes", ["", "handed to the courier", "order 100023 packed by Jo", "2026-11-23", "UPSTAIRS"]
+    "notes",
+    [
+        "",
+        "handed to the courier",
+        "order 100023 packed by Jo",
+        "2026-11-23",
+        "left on 23.11.2026 at 14:05",
+        "call +1 206 555 0123 first",
+        "UPSTAIRS",
+    ],
 )
 def test_notes_without_a_number_say_nothing(notes: str) -> None:
     assert find(notes, CARRIERS) == Tracking()
 
 
-def test_a_carrier_without_a_number_has_no_page() -> None:
-    assert find("by UPS today", CARRIERS) == Tracking(carrier="UPS")
+@pytest.mark.parametrize(
+    ("notes", "carrier"),
+    [("by UPS today", "UPS"), ("GLS tracking follows", "GLS"), ("DHL 23.11.2026", "DHL")],
+)
+def test_a_carrier_without_a_number_has_no_page(notes: str, carrier: str) -> None:
+    assert find(notes, CARRIERS) == Tracking(carrier=carrier)
+
+
+@given(
+    words=st.lists(
+        st.one_of(st.sampled_from([carrier.name for carrier in CARRIERS]), st.text(max_size=24)), max_size=6
+    )
+)
+def test_no_word_is_taken_for_a_number(words: list[str]) -> None:
+    number = find(" ".join(words), CARRIERS).number
+    assert not number or re.search(r"\d", number)
+
+
+@given(notes=st.text(st.sampled_from("ABCXYZabc .,:-/\n"), max_size=60))
+def test_notes_without_a_digit_have_no_number(notes: str) -> None:
+    assert all(not find(f"{carrier.name} {notes}", CARRIERS).number for carrier in CARRIERS)
 
 
 @pytest.mark.rule(49)

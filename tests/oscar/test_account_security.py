@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import oscar
 import pytest
 from django.contrib.auth import get_user_model
+from django.core import mail
 from django.db import DatabaseError, transaction
+from django.template import engines
+from django.template.loader import get_template
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from oscar_crosschannel.core.sms import Encoding, segments
-from oscar_crosschannel.models import Contact, InboxEvent, Message
+from oscar_crosschannel.models import Contact, Flow, InboxEvent, Message
 from oscar_crosschannel.oscar import security
 from oscar_crosschannel.services import contacts, dispatch, promotion, rendering
 from tests.oscar.conftest import make_user, statements
@@ -121,6 +126,69 @@ def test_the_old_address_stays_out_of_the_account(ada: Any, told: tuple[Letters,
     (other,) = Contact.objects.exclude(pk=person.pk)
     assert (other.user_id, other.language, other.points.get().address) == (None, "en", OLD)
     assert not other.points.filter(channel="sms").exists()
+
+
+def code_of(words: str) -> str:
+    """The path of a link that sets a new password, without the shop."""
+    (path,) = re.findall(r"https://quillbrook\.example(/\S*password-reset/confirm/\S+)", words)
+    return str(path)
+
+
+def test_whoever_lost_an_account_can_keep_others_out(ada: Any, told: tuple[Letters, Wires]) -> None:
+    ada.email = NEW
+    ada.save()
+    tick()
+    (old,) = [outbound for outbound in told[0].calls if outbound.recipient.address == OLD]
+    assert Client().get(code_of(old.content.text), follow=True).status_code == 200
+    kept = Message.objects.values_list("links", flat=True)
+    assert not [link for links in kept for link in links if "confirm" in link]
+
+
+PASSWORDS = {
+    "old_password": "unhurried-tea",
+    "new_password1": "oolong-4-two",
+    "new_password2": "oolong-4-two",
+}
+
+
+def test_one_change_is_told_in_one_email_ours_in_place_of_oscars(
+    browser: Client, told: tuple[Letters, Wires]
+) -> None:
+    tick()  # the engine is at work
+    browser.post(reverse("customer:change-password"), PASSWORDS)
+    browser.post(reverse("customer:profile-update"), {"first_name": "Ada", "last_name": "", "email": NEW})
+    assert mail.outbox == []
+    tick()
+    assert sorted(told[0].reached) == [OLD, NEW, NEW]
+
+
+@pytest.mark.parametrize("why", ["no engine", "off", "shadow", "told today", "own templates"])
+def test_where_we_do_not_tell_it_oscar_does(
+    why: str, browser: Client, told: tuple[Letters, Wires], settings: Any
+) -> None:
+    if why != "no engine":
+        tick()
+    off, shadow = why == "off", why == "shadow"
+    Flow.objects.filter(key="security_alert").update(enabled=not off, shadow=shadow)
+    settings.CROSSCHANNEL_TEMPLATE_INJECTION = why != "own templates"
+    browser.post(reverse("customer:change-password"), PASSWORDS)
+    if why == "told today":
+        tick()
+        assert mail.outbox == []
+        again = dict.fromkeys(("new_password1", "new_password2"), PASSWORDS["new_password1"] + "!")
+        browser.post(
+            reverse("customer:change-password"), {"old_password": PASSWORDS["new_password1"], **again}
+        )
+    assert [message.subject for message in mail.outbox] == ["Your password changed at example.com."]
+
+
+@pytest.mark.parametrize("code", ["password_changed", "email_changed"])
+def test_oscars_subject_is_still_the_one_that_was_copied(code: str) -> None:
+    name = f"oscar/communication/emails/commtype_{code}_subject.txt"
+    assert "oscar_crosschannel" in str(get_template(name).origin)  # type: ignore[attr-defined]
+    words = {"site": {"name": "Quillbrook"}}
+    upstream = engines["django"].from_string((Path(oscar.__file__).parent / "templates" / name).read_text())
+    assert get_template(name).render(words).strip() == upstream.render(words).strip()
 
 
 # It refuses.

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.serializers import serialize
 from django.utils import timezone
 from oscar.apps.communication.utils import Dispatcher as OscarsDispatcher
 
 from oscar_crosschannel.core.facts import Block
-from oscar_crosschannel.models import Message, Suppression
+from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.models import Contact, Enrolment, InboxEvent, Message, Suppression
 from oscar_crosschannel.oscar import dispatcher
 from oscar_crosschannel.oscar.dispatcher import SmsDispatcherMixin
-from oscar_crosschannel.services import contacts, dispatch
+from oscar_crosschannel.services import contacts, dispatch, erasing
 from tests.oscar.conftest import make_user
 from tests.services.stage import CHANNELS, Wires, wires
 
@@ -66,6 +68,24 @@ def test_who_said_stop_gets_none(ada: Any, sms: Wires) -> None:
     dispatch.tick(timezone.now())
     assert not sms.calls
     assert Message.objects.get().reason == "suppressed"
+
+
+@pytest.mark.rule(15)
+@pytest.mark.parametrize("statistics", [False, True])
+@pytest.mark.parametrize("how", ["sent", "on its way", "waiting"])
+def test_its_words_are_forgotten_with_the_person(how: str, statistics: bool, ada: Any, sms: Wires) -> None:
+    Dispatcher().dispatch_user_messages(ada, MESSAGES)
+    if how != "waiting":
+        dispatch.tick(timezone.now())
+    if how == "on its way":
+        Message.objects.update(state=State.SENDING)
+    erasing.erase(
+        Contact.objects.get(), cause="request", by="mina", now=timezone.now(), statistics=statistics
+    )
+    left = [*InboxEvent.objects.all(), *Enrolment.objects.all(), *Message.objects.all()]
+    assert "100023" not in serialize("json", left)
+    dispatch.tick(timezone.now())
+    assert len(sms.calls) == (how != "waiting")
 
 
 def test_a_message_without_a_text_is_left_alone(ada: Any, sms: Wires) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from oscar_crosschannel.blueprints.events import EventReminder
+from oscar_crosschannel.blueprints.events import EventInvitation, EventReminder
 from oscar_crosschannel.channels.sms_backends.locmem import outbox
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.models import (
@@ -29,9 +30,10 @@ from oscar_crosschannel.models import (
     ScheduledEvent,
 )
 from oscar_crosschannel.oscar import events
-from oscar_crosschannel.services import consents, contacts, links, schedules, setup
+from oscar_crosschannel.services import consents, contacts, intake, links, schedules, setup
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import run_of
+from oscar_crosschannel.services.plans import load_plans
 from tests.oscar.calendars import entry
 from tests.oscar.conftest import make_user
 from tests.stories.conftest import World
@@ -254,10 +256,13 @@ def test_nobody_is_woken_who_never_agreed_to_any_hour(town: Town) -> None:
     make_event(town, early)
     town.book()
 
+    town.go_to(early)
+    (letter,) = letters("It begins at")
+    assert "It begins at 10 a.m." in letter.subject or "It begins at 3 a.m." in letter.subject
+    assert "/cc/l/" in letter.body
     town.go_to(early + timedelta(days=1))
     assert not town.texts()
-    message = Message.objects.get(flow__key="event_reminder")
-    assert (message.state, message.reason) == (State.DROPPED, "outside_hours")
+    assert len(letters("It begins at")) == 1
 
 
 def test_two_bookings_of_one_person_are_confirmed_twice_and_reminded_of_once(town: Town) -> None:
@@ -297,6 +302,7 @@ def test_who_agreed_to_any_hour_is_texted_at_night(town: Town) -> None:
 
     town.go_to(early)
     assert len(town.reminders()) == 1
+    assert not letters("It begins at"), "never both"
     assert outbox[-1].now - (early - timedelta(minutes=10)) < timedelta(minutes=1)
 
 
@@ -354,6 +360,107 @@ def test_a_better_agenda_is_no_news(town: Town) -> None:
     assert not schedules.save(event, now=town.now)
     town.wait(hours=1)
     assert len(letters("Earl Grey")) == 1
+
+
+def test_of_another_link_an_email_tells_and_no_text(town: Town) -> None:
+    event = make_event(town)
+    town.book()
+    town.move(event, join_link="https://rooms.example.net/other")
+    town.wait(hours=1)
+
+    (letter,) = letters("New link: Earl Grey")
+    changed = entry(letter)
+    assert (changed.method.value, changed.vevent.sequence.value) == ("REQUEST", "1")
+    assert not town.texts()
+    assert "rooms.example.net" not in letter.body, "the shop's own link leads on"
+    town.go_to(TEN)
+    assert len(town.reminders()) == 1
+
+
+@pytest.mark.parametrize("order", ["time first", "link first"])
+def test_another_link_hides_no_other_time(town: Town, order: str) -> None:
+    """Both are saved before anybody has been written to."""
+    event = make_event(town)
+    town.book()
+    changes: list[dict[str, Any]] = [{"starts_at": TEN + HOUR}, {"join_link": "https://rooms.example.net/b"}]
+    for fields in changes if order == "time first" else reversed(changes):
+        town.save(event, **fields)
+        intake.fold(load_plans(), clock=lambda: town.now, pause=nullcontext)
+    town.wait(hours=1)
+
+    assert len(letters("New time")) == len(town.changes()) == 1
+    assert not letters("You are booked")[1:]
+
+
+def test_a_cancelled_line_ends_the_booking_of_this_person_alone(town: Town) -> None:
+    event = make_event(town)
+    order = town.book()
+    town.book("bea@example.com")
+    assert (events.seats(event), events.people(event)) == (2, 2)
+    town.wait(hours=1)
+    order.lines.get().set_status("Cancelled")
+    town.wait(hours=1)
+
+    assert (events.seats(event), events.people(event)) == (1, 1)
+    (letter,) = letters("Booking cancelled: Earl Grey")
+    gone, told = entry(letter), entry(letters("You are booked")[0])
+    assert (gone.method.value, gone.vevent.uid.value) == ("CANCEL", told.vevent.uid.value)
+    assert int(gone.vevent.sequence.value) > int(told.vevent.sequence.value)
+    assert not letters("Booking cancelled", "bea@example.com")
+    assert town.shopper().client.get(links.join_path(order.lines.get().pk)).status_code == 410
+
+    town.move(event, starts_at=TEN + HOUR)
+    assert not letters("New time")
+    assert letters("New time", "bea@example.com")
+    town.go_to(TEN + 2 * HOUR)
+    assert len(town.reminders()) == 1, "for the other"
+
+
+def test_a_booking_keeps_its_identity_when_its_first_line_is_cancelled(town: Town) -> None:
+    event = make_event(town)
+    order = town.book()
+    first = order.lines.get()
+    second = order.lines.get()
+    second.pk = None
+    second.save()
+    first.set_status("Cancelled")
+    town.wait(hours=1)
+
+    assert not letters("Booking cancelled")
+    assert [(each.id, each.seats) for each in events.of_event(event, after=0, most=9)] == [(first.pk, 1)]
+    town.go_to(TEN)
+    assert len(town.reminders()) == 1
+
+
+def test_who_was_never_told_of_a_booking_is_not_told_of_its_end(town: Town) -> None:
+    """A payment that is declined at once."""
+    make_event(town)
+    order = town.order(ADA, user=None, product=None, seats=1)
+    order.lines.get().set_status("Cancelled")
+    town.settle()
+    town.wait(hours=1)
+    assert not letters("Earl Grey")
+
+
+def test_nobody_is_invited_once_it_has_begun(town: Town) -> None:
+    event = make_event(town)
+    contact = contacts.identify(email=ADA, now=town.now)
+    assert contact is not None
+    consents.grant(
+        contact,
+        "email",
+        [events.INVITED],
+        source="test",
+        words="Yes.",
+        address=ADA,
+        language="en",
+        now=town.now,
+    )
+    schedules.announce(event, now=town.now)
+    intake.fold(load_plans(), clock=lambda: town.now, pause=nullcontext)
+    run = run_of(Message.objects.get(flow__key="event_invitation"), channel="email", now=TEN - HOUR)
+    assert EventInvitation().still_wanted([run])
+    assert not EventInvitation().still_wanted([replace(run, now=TEN)])
 
 
 def test_the_link_to_join_leads_to_where_it_is_held_now(town: Town) -> None:
@@ -418,6 +525,7 @@ def test_what_is_over_or_cancelled_moves_nobody(town: Town, end: str) -> None:
         ({"zone": "Europe/Atlantis"}, "zone"),
         ({"join_link": ""}, "place"),
         ({"join_link": "javascript:alert(1)"}, "join_link"),
+        ({"starts_at": START - HOUR}, "starts_at"),
     ],
 )
 def test_an_event_that_nobody_could_attend_is_refused(town: Town, fields: Any, wrong: str) -> None:
@@ -507,7 +615,7 @@ def test_a_chunk_of_reminders_asks_as_much_as_one(town: Town) -> None:
     for number in range(4):
         town.book(f"person{number}@example.com")
     waiting = Message.objects.filter(flow__key="event_reminder").select_related("contact", "enrolment")
-    runs = [run_of(message, channel="sms") for message in waiting]
+    runs = [run_of(message, channel="sms", now=town.now) for message in waiting]
 
     def statements(some: list[Any]) -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -521,7 +629,7 @@ def test_a_chunk_of_reminders_asks_as_much_as_one(town: Town) -> None:
 def test_nobody_is_reminded_of_the_old_time_while_the_news_is_on_its_way(town: Town) -> None:
     event = make_event(town)
     town.book()
-    run = run_of(Message.objects.get(flow__key="event_reminder"), channel="sms")
+    run = run_of(Message.objects.get(flow__key="event_reminder"), channel="sms", now=town.now)
     assert EventReminder().still_wanted([run])
     town.save(event, starts_at=TEN + HOUR)
     assert not EventReminder().still_wanted([run])

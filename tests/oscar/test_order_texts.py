@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from bs4 import Tag
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from oscar.core.loading import get_model
 
 from oscar_crosschannel.core import tokens
-from oscar_crosschannel.models import Consent, ConsentEvent, InboxEvent
-from oscar_crosschannel.services import consents, links, wordings
+from oscar_crosschannel.models import Consent, ConsentEvent, InboxEvent, ScheduledEvent
+from oscar_crosschannel.services import consents, links, schedules, wordings
 
 from .conftest import US_PHONE, Shopper, make_user, page, statements
 from .test_sign_up import asked, fold
@@ -33,7 +35,7 @@ def bought(shopper: Shopper, product: Any, email: str = "guest@example.com") -> 
     return page(shopper.client.get(THANKS))
 
 
-def press(shopper: Shopper, html: Any, **fields: str) -> Any:
+def press(shopper: Shopper, html: Any, **fields: Any) -> Any:
     """Press the button of the box."""
     box = html.select_one(BOX)
     assert isinstance(box, Tag)
@@ -68,6 +70,38 @@ def test_the_buyer_agrees_to_texts_about_orders_and_nothing_else(shopper: Shoppe
     assert event.text is not None
     assert (event.basis, event.mechanism, event.action) == ("express", "button", "grant")
     assert (event.order_number, event.text.words) == (Order.objects.get().number, words)
+
+
+@pytest.mark.rule(2, 3, 39)
+def test_who_books_an_event_agrees_to_texts_at_any_hour(shopper: Shopper, product: Any) -> None:
+    begins = timezone.now() + timedelta(days=3)
+    event = ScheduledEvent(
+        product=product, starts_at=begins, ends_at=begins + timedelta(hours=1), zone="UTC", place="Here"
+    )
+    schedules.save(event, now=timezone.now())
+    html = bought(shopper, product)
+    box = html.select_one(BOX)
+    assert "Text me before it begins" in box.text
+    assert "at any hour: Order updates, Events" in " ".join(box.text.split())
+    press(shopper, html, cc_topic=["order_updates", "events"])
+    fold()
+    assert permitted() == {(US_PHONE, "order_updates"), (US_PHONE, "events")}
+    assert ConsentEvent.objects.filter(source="thank_you", text__any_hour=True).count() == 2
+
+
+def test_who_wants_texts_about_orders_already_is_asked_about_the_event_alone(
+    shopper: Shopper, product: Any
+) -> None:
+    press(shopper, bought(shopper, product))
+    fold()
+    begins = timezone.now() + timedelta(days=3)
+    event = ScheduledEvent(
+        product=product, starts_at=begins, ends_at=begins + timedelta(hours=1), zone="UTC", place="Here"
+    )
+    schedules.save(event, now=timezone.now())
+    box = bought(Shopper(), product).select_one(BOX)
+    assert isinstance(box, Tag)
+    assert "at any hour: Events." in " ".join(box.text.split())
 
 
 def test_another_number_can_be_typed(shopper: Shopper, product: Any) -> None:
@@ -239,9 +273,9 @@ def test_a_store_that_places_its_own_tags_shows_no_box(shopper: Shopper, product
     assert not bought(shopper, product).select(BOX)
 
 
-def test_the_box_costs_two_statements_in_a_savepoint(shopper: Shopper, product: Any, settings: Any) -> None:
+def test_the_box_costs_three_statements_in_a_savepoint(shopper: Shopper, product: Any, settings: Any) -> None:
     bought(shopper, product)
     full, _ = statements(lambda: shopper.client.get(THANKS))
     settings.CROSSCHANNEL_TEMPLATE_INJECTION = False
     bare, _ = statements(lambda: shopper.client.get(THANKS))
-    assert full - bare == 4
+    assert full - bare == 5

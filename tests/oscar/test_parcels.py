@@ -18,11 +18,12 @@ from oscar_crosschannel.core import tokens
 from oscar_crosschannel.core.sms import Encoding, segments
 from oscar_crosschannel.models import Contact, InboxEvent, Message
 from oscar_crosschannel.oscar import parcels
-from oscar_crosschannel.services import consents, dispatch, links
+from oscar_crosschannel.services import consents, contacts, dispatch, links
 from tests.services.stage import CHANNELS, Letters, Wires, letters, wires
 
 EventHandler = get_class("order.processing", "EventHandler")
 Order, Line = get_model("order", "Order"), get_model("order", "Line")
+Product = get_model("catalogue", "Product")
 ShippingEventType = get_model("order", "ShippingEventType")
 
 pytestmark = [pytest.mark.django_db]
@@ -55,6 +56,11 @@ class Shop:
         lines = list(self.order.lines.filter(title__in=quantities))
         counts = [quantities[line.title] for line in lines]
         return EventHandler().handle_shipping_event(self.order, event_type, lines, counts, reference=notes)
+
+    def report_order(self, what: str) -> None:
+        """As the admin does, without lines."""
+        event_type, _ = ShippingEventType.objects.get_or_create(name=what)
+        self.order.shipping_events.create(event_type=event_type)
 
     def set_lines(self, status: str, *titles: str) -> None:
         for line in self.order.lines.filter(title__in=titles):
@@ -122,8 +128,7 @@ def test_pieces_of_one_line_in_two_parcels(shop: Shop) -> None:
 
 
 def test_an_event_without_quantities_is_about_the_whole_order(shop: Shop) -> None:
-    event_type = ShippingEventType.objects.create(name="Dispatched")
-    shop.order.shipping_events.create(event_type=event_type)
+    shop.report_order("Dispatched")
     shop.wait(minutes=1)
     assert told(shop) == ["your order 100023 is on its way. Follow it:"]
 
@@ -182,6 +187,61 @@ def test_what_was_cancelled_is_not_counted_among_what_is_to_come(shop: Shop) -> 
         "cancelled, 1 of 3 items of your order 100023: Blue teapot.",
         "your order 100023 is on its way. Follow it:",
     ]
+
+
+def test_what_is_left_of_a_line_is_told_when_it_ships(shop: Shop) -> None:
+    shop.report({"Earl Grey": 1}, what="Cancelled")
+    shop.wait(minutes=1)
+    shop.order.set_status("Shipped")
+    shop.wait(minutes=1)
+    assert told(shop)[1:] == ["your order 100023 is on its way. Follow it:"]
+    news = InboxEvent.objects.get(name="parcel.shipped").data
+    assert (sum(news["pieces"].values()), news["total"]) == (2, 2)
+
+
+def test_a_piece_that_shipped_is_told_though_the_other_was_cancelled(shop: Shop) -> None:
+    shop.report({"Earl Grey": 1})
+    shop.report({"Earl Grey": 1}, what="Cancelled")
+    shop.wait(minutes=1)
+    assert sorted(told(shop)) == [
+        "cancelled, 1 of 3 items of your order 100023: Earl Grey.",
+        "parcel 1 of your order 100023 is on its way, 1 of 2 items: Earl Grey.",
+    ]
+
+
+def test_a_piece_is_late_while_its_like_is_on_the_way(shop: Shop) -> None:
+    shop.report({"Earl Grey": 1})
+    shop.report({"Earl Grey": 1}, what="Delayed")
+    shop.wait(minutes=1)
+    assert told(shop)[1:] == ["sorry, 1 of 3 items of your order 100023 come later: Earl Grey."]
+
+
+def test_an_order_may_be_late_before_it_is_sent_and_on_its_way(shop: Shop) -> None:
+    for what in ("Delayed", "Shipped", "Delayed", "Delayed"):
+        shop.report_order(what)
+        shop.wait(minutes=1)
+    assert [words.partition(".")[0] for words in told(shop)] == [
+        "your order 100023 takes longer than we thought",
+        "your order 100023 is on its way",
+        "your order 100023 is on its way, but takes longer than we thought",
+    ]
+
+
+def test_what_is_late_after_one_parcel_is_the_rest(shop: Shop) -> None:
+    shop.report({"Blue teapot": 1})
+    shop.report_order("Delayed")
+    shop.wait(minutes=1)
+    assert told(shop)[1:] == ["sorry, 2 of 3 items of your order 100023 come later: 2 x Earl Grey."]
+
+
+def test_what_is_never_shipped_is_no_part_of_a_parcel(shop: Shop) -> None:
+    ebook = factories.ProductClassFactory(name="E-book", requires_shipping=False)
+    Product.objects.filter(title="Blue teapot").update(product_class=ebook)
+    shop.report({"Earl Grey": 2})
+    shop.wait(minutes=1)
+    shop.report({"Blue teapot": 1})
+    shop.wait(minutes=1)
+    assert told(shop) == ["your order 100023 is on its way. Follow it:"]
 
 
 def test_the_link_of_a_known_carrier_leads_there_by_way_of_the_shop(shop: Shop, client: Client) -> None:
@@ -295,12 +355,37 @@ def test_who_declined_texts_about_orders_is_written_to_instead(shop: Shop) -> No
     assert "1 × Blue teapot" in shop.letters[0]
 
 
+@pytest.mark.rule(64)
+def test_a_shop_without_a_provider_of_texts_tells_it_by_email(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Wires, "reaches_people", lambda self: False)
+    shop.report(WHOLE)
+    shop.wait(minutes=1)
+    assert (len(shop.texts), len(shop.letters)) == (0, 1)
+
+
 def test_an_order_without_a_phone_is_told_by_email(shop: Shop) -> None:
     shop.order.shipping_address = None
     shop.order.save()
     shop.report(WHOLE)
     shop.wait(minutes=1)
     assert (len(shop.texts), len(shop.letters)) == (0, 1)
+
+
+def test_news_of_an_old_order_do_not_undo_what_is_known_since(shop: Shop) -> None:
+    shop.report({"Earl Grey": 1})
+    shop.wait(minutes=1)
+    ada = Contact.objects.get()
+    assert (ada.country, ada.region) == ("US", "WA"), "it fills gaps"
+    contacts.identify(email=ADA, name="Augusta", country="CA", region="BC", now=shop.now)
+    contacts.set_point(ada, "sms", "+12505550199", source="order.placed", now=shop.now)
+
+    shop.report({"Blue teapot": 1})
+    shop.wait(minutes=1)
+    ada.refresh_from_db()
+    assert (ada.name, ada.country, ada.region) == ("Augusta", "CA", "BC")
+    assert shop.sms.reached == [PHONE, "+12505550199"]
 
 
 def test_a_number_that_was_made_up_gives_no_page(shop: Shop, client: Client) -> None:
@@ -323,6 +408,16 @@ def test_what_was_overtaken_overnight_is_told_no_more(shop: Shop, settings: Any)
     shop.report(WHOLE, what="Delivered")
     shop.wait(hours=14)
     assert told(shop) == ["your order 100023 was delivered."]
+
+
+def test_a_delay_that_is_over_by_the_morning_is_told_no_more(shop: Shop, settings: Any) -> None:
+    settings.CROSSCHANNEL_HELD_UNTIL_MORNING = ["order_updates"]
+    shop.wait(hours=10)
+    shop.report({"Earl Grey": 1}, what="Delayed")
+    shop.wait(hours=3)
+    shop.report(WHOLE)
+    shop.wait(hours=14)
+    assert told(shop) == ["your order 100023 is on its way. Follow it:"]
 
 
 def test_news_that_are_a_day_old_are_told_nobody(shop: Shop) -> None:

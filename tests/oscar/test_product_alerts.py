@@ -16,9 +16,9 @@ from oscar.core.loading import get_class, get_model
 from oscar.test import factories
 
 from oscar_crosschannel.core.outbound import NotSent
-from oscar_crosschannel.models import Contact, Flow, Message
+from oscar_crosschannel.models import Contact, Flow, InboxEvent, Message
 from oscar_crosschannel.oscar import product_alerts
-from oscar_crosschannel.services import contacts, dispatch
+from oscar_crosschannel.services import consents, contacts, dispatch
 from tests.oscar.conftest import make_user
 from tests.services.stage import CHANNELS, Letters, Wires, letters, wires
 
@@ -67,9 +67,11 @@ def shop(settings: Any) -> Iterator[Shop]:
         dispatch.tick(START)
         # which Oscar reads only when it starts
         settings.OSCAR_EAGER_ALERTS = False
-        assert post_save.disconnect(send_product_alerts, sender=StockRecord)
+        was_eager = post_save.disconnect(send_product_alerts, sender=StockRecord)
         yield Shop(product, letters(), wires(), traveller)
-    post_save.connect(send_product_alerts, sender=StockRecord)
+    post_save.disconnect(send_product_alerts, sender=StockRecord)
+    if was_eager:
+        post_save.connect(send_product_alerts, sender=StockRecord)
 
 
 def ask(shop: Shop, user: Any = None, email: str = "") -> Any:
@@ -95,16 +97,23 @@ def test_who_waits_is_told_once_and_the_alert_is_closed(shop: Shop) -> None:
     assert not shop.sms.calls
 
 
-def test_who_likes_texts_better_gets_one(shop: Shop) -> None:
+@pytest.mark.rule(1, 2)
+@pytest.mark.parametrize("agreed", [True, False])
+def test_who_likes_texts_better_gets_one_once_they_agreed_to_it(agreed: bool, shop: Shop) -> None:
     user = make_user("ada@example.com")
     person = contacts.identify(user_id=user.pk, now=START)
     assert person is not None
     contacts.set_point(person, "sms", PHONE, source="account", now=START)
     Contact.objects.update(primary_channel="sms", country="US", region="WA")
+    if agreed:
+        consents.grant(person, "sms", ["stock_alerts"], source="page", words="Yes.", address=PHONE, now=START)
     ask(shop, user)
     shop.restock()
-    assert (shop.sms.reached, shop.email.calls) == ([PHONE], [])
-    assert "STOP" in shop.sms.calls[0].content.text
+    if agreed:
+        assert (shop.sms.reached, shop.email.calls) == ([PHONE], [])
+        assert "STOP" in shop.sms.calls[0].content.text
+    else:
+        assert (shop.sms.calls, shop.email.reached) == ([], ["ada@example.com"])
 
 
 # It refuses.
@@ -193,6 +202,39 @@ def test_what_has_become_pointless_is_not_sent(why: str, shop: Shop) -> None:
 
 
 # It survives.
+
+
+def test_a_crowd_that_waits_is_told_in_several_transactions(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(product_alerts, "CHUNK", 2)
+    for number in range(5):
+        ask(shop, email=f"guest{number}@example.com")
+    shop.restock()
+    assert len(shop.email.reached) == 5
+    assert InboxEvent.objects.filter(name=product_alerts.STOCK_MOVED).count() == 3
+    assert not ProductAlert.objects.filter(status=ProductAlert.ACTIVE).exists()
+
+
+def test_an_alert_that_cannot_be_judged_stops_no_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = ask(shop, email="bad@example.com"), ask(shop, email=GUEST)
+    can_buy = product_alerts._can_buy
+
+    def can_buy_unless_it_breaks(alert: Any) -> bool:
+        if alert.pk == bad.pk:
+            ProductAlert.objects.get(pk=0)
+        return can_buy(alert)
+
+    monkeypatch.setattr(product_alerts, "_can_buy", can_buy_unless_it_breaks)
+    shop.restock()
+    assert shop.email.reached == [GUEST]
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.status, good.status) == (ProductAlert.ACTIVE, ProductAlert.CLOSED)
+    assert f"product alert #{bad.pk}" in caplog.text
+    assert "bad@example.com" not in caplog.text
 
 
 def test_a_variant_is_shown_on_the_page_of_its_product(shop: Shop) -> None:

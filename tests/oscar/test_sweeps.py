@@ -41,7 +41,7 @@ def basket_touched(at: datetime, *, owner: Any = None, status: str = "Open") -> 
 
 
 def swept(since: datetime, now: datetime) -> list[Event]:
-    return list(OscarShop().sweep(since, now))
+    return [event for look in OscarShop().sweeps().values() for event in look(since, now)]
 
 
 def test_an_accounts_basket_is_active_as_of_its_last_change(now: datetime) -> None:

@@ -56,6 +56,16 @@ def bought_at_noon() -> Any:
     bind_shop(OscarShop())
 
 
+@registered
+class Invites(Blueprint):
+    """Only where texts can be sent"""
+
+    topic = "basket_reminders"
+    start = On("invites.began")
+
+    only = send("email", at=After(hours=1), only_if="texts_possible")
+
+
 def run(contact: Any, blueprint: type[Blueprint], started: datetime) -> Message:
     planned = next(item for item in load_plans() if item.plan.key == blueprint.key)
     enrolment = Enrolment.objects.create(
@@ -80,3 +90,26 @@ def test_two_runs_of_one_person_are_judged_from_their_own_beginnings(bought_at_n
     late = run(person, NotYetBought, NOON + timedelta(hours=1))
     assert conditions.unmet([early, late], load_plans()) == {early.pk}
     assert conditions.unmet([late, early], load_plans()) == {early.pk}
+
+
+CONSOLE = "oscar_crosschannel.channels.sms_backends.console.ConsoleBackend"
+TWILIO = "oscar_crosschannel.channels.sms_backends.twilio.TwilioBackend"
+
+
+@pytest.mark.parametrize(
+    ("shop", "goes"),
+    [
+        ({}, True),
+        ({"CROSSCHANNEL_SMS_BACKEND": CONSOLE}, False),
+        ({"CROSSCHANNEL_SMS_BACKEND": TWILIO, "CROSSCHANNEL_TWILIO": {}}, False),
+        ({"CROSSCHANNEL_SMS_BACKEND": "nowhere.Backend"}, False),
+        ({"CROSSCHANNEL_CHANNELS": {"email": "oscar_crosschannel.channels.email.EmailChannel"}}, False),
+    ],
+)
+def test_nobody_is_invited_to_texts_by_a_shop_that_sends_none(
+    shop: dict[str, Any], goes: bool, settings: Any
+) -> None:
+    for name, value in shop.items():
+        setattr(settings, name, value)
+    message = run(make_contacts(1)[0], Invites, NOON)
+    assert (message.pk not in conditions.unmet([message], load_plans())) is goes

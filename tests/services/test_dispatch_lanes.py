@@ -115,10 +115,10 @@ def test_a_tick_inside_a_tick_sends_nothing_twice(email: Letters) -> None:
 
 
 def test_a_search_that_fails_stops_no_message(email: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
-    def sweep(*args: Any) -> None:
+    def broken(*args: Any) -> None:
         raise RuntimeError("a strange basket")
 
-    monkeypatch.setattr(OscarShop, "sweep", sweep)
+    monkeypatch.setattr(OscarShop, "sweeps", lambda self: {"baskets": broken})
     write_words(Letter)
     enrol_all(make_contacts(1), Letter, anchor=AFTERNOON - HOUR)
     assert tick(AFTERNOON).failed == ["sweep"]

@@ -10,9 +10,10 @@ import pytest
 from oscar_crosschannel import After, Blueprint, Event, On, send
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.rulings import Reason
+from oscar_crosschannel.core.triggers import Trigger
 from oscar_crosschannel.models import Contact, Enrolment, Flow, Message
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import enrolments, judging, limits
+from oscar_crosschannel.services import contacts, enrolments, judging, limits
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
 from oscar_crosschannel.services.plans import PlannedFlow, load_plans
@@ -140,6 +141,45 @@ def test_after_a_run_that_said_nothing_it_does_not_rest(person: Contact) -> None
     enter(person, AFTERNOON)
     stop(person, AFTERNOON + HOUR / 2)
     assert enter(person, AFTERNOON + HOUR) is not None
+
+
+@pytest.mark.parametrize("first", ["guest", "account"])
+def test_two_contacts_that_are_one_person_are_in_a_flow_of_a_life_once(first: str, email: Letters) -> None:
+    """The run that began first goes on, whoever's it was."""
+    write_words(Greeting)
+    keep, gone = make_contacts(2)
+    earlier, later = (gone, keep) if first == "guest" else (keep, gone)
+    run = enter(earlier, AFTERNOON, Greeting, key="one")
+    enter(later, AFTERNOON + HOUR / 2, Greeting, key="other")
+    contacts.merge(keep, gone, now=AFTERNOON + HOUR / 2)
+    assert Enrolment.objects.get(state=Enrolment.State.ACTIVE) == run
+    assert Enrolment.objects.get(state=Enrolment.State.ENDED).end_reason == Reason.REPLACED
+    tick(AFTERNOON + 2 * HOUR)
+
+    assert len(email.calls) == 1
+    assert run is not None
+    assert Message.objects.get(state=State.SENT).enrolment_id == run.pk
+    assert enter(keep, AFTERNOON + timedelta(days=900), Greeting, key="third") is None
+
+
+def test_who_had_it_as_a_guest_does_not_get_it_again_with_an_account(email: Letters) -> None:
+    write_words(Greeting)
+    keep, gone = make_contacts(2)
+    enter(gone, AFTERNOON, Greeting, key="one")
+    tick(AFTERNOON + HOUR)
+    enter(keep, AFTERNOON + 2 * HOUR, Greeting, key="other")
+    contacts.merge(keep, gone, now=AFTERNOON + 2 * HOUR)
+    assert not Enrolment.objects.filter(state=Enrolment.State.ACTIVE).exists()
+    tick(AFTERNOON + timedelta(days=2))
+
+    assert len(email.calls) == 1
+
+
+def test_a_run_cannot_both_follow_events_and_count_from_what_one_said() -> None:
+    with pytest.raises(ValueError, match="anchor"):
+        On("event.scheduled", one_run=True, anchor="starts_at")
+    with pytest.raises(ValueError, match="anchor"):
+        Trigger(event="event.scheduled", title="It begins", one_run=True, anchor="starts_at")
 
 
 def test_what_happened_before_the_last_run_ended_starts_no_new_one(person: Contact) -> None:

@@ -88,7 +88,7 @@ def test_a_flow_made_from_scratch_begins_with_a_version_of_its_own() -> None:
     outline = Outline(title="Hello you", topic="weekly_deals", stops=("order.placed",))
     flow = own_flows.create(outline, "user.registered", author=None, now=NOON)
 
-    assert (flow.key, flow.enabled, flow.trigger) == ("hello_you", False, "user.registered")
+    assert (flow.key, flow.enabled, flow.trigger) == ("own-hello_you", False, "user.registered")
     (version,) = versions(flow)
     assert flow_versions.from_json(version).outline == outline
 
@@ -152,4 +152,4 @@ def test_what_a_later_release_no_longer_knows_is_left_out(flow: Flow) -> None:
 def test_a_title_is_reused_and_its_key_is_not() -> None:
     outline = Outline(title="Hello", topic="weekly_deals")
     keys = [own_flows.create(outline, "user.registered", author=None, now=NOON).key for _each in range(3)]
-    assert keys == ["hello", "hello_2", "hello_3"]
+    assert keys == ["own-hello", "own-hello_2", "own-hello_3"]

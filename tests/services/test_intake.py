@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from oscar_crosschannel import After, Blueprint, On, send
-from oscar_crosschannel.conf import flows
+from oscar_crosschannel.conf import flows, shop
 from oscar_crosschannel.core.events import Event
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.models import Belonging, Contact, ContactPoint, Enrolment, InboxEvent, Message
@@ -154,9 +155,10 @@ def test_a_purchase_of_the_basket_under_another_name_ends_the_run_of_its_owner(e
     assert Enrolment.objects.get(contact=guest()).end_reason == "purchased"
 
 
-def test_a_flow_that_cannot_start_undoes_no_other_flows_stop(
-    email: Letters, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def broken() -> Iterator[type[Blueprint]]:
+    """A flow that an order starts, once its holdout makes sense."""
+
     @registered
     class Broken(Blueprint):
         """Cannot start"""
@@ -166,10 +168,89 @@ def test_a_flow_that_cannot_start_undoes_no_other_flows_stop(
         holdout = 5.0
         step = send("email", at=After(days=1))
 
-    take(began())
-    take(Event(name="order.placed", key="order:1", occurred_at=NOON, email=ANN))
+    yield Broken
     flows.unregister("broken")
+
+
+def order(**fields: object) -> Event:
+    values = {"name": "order.placed", "key": "order:1", "occurred_at": NOON, "email": ANN}
+    return Event(**values | fields)  # type: ignore[arg-type]
+
+
+def started(flow: type[Blueprint]) -> int:
+    return Enrolment.objects.filter(flow__key=flow.key).count()
+
+
+def entry() -> InboxEvent:
+    return InboxEvent.objects.get(name="order.placed")
+
+
+def test_a_flow_that_cannot_start_is_tried_again_and_undoes_no_other_flows_stop(
+    email: Letters, broken: type[Blueprint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def follows(self: object, event: Event) -> list[Event]:
+        asked.append(event.name)
+        return []
+
+    monkeypatch.setattr(type(shop()), "follows", follows)
+    take(began())
+    take(order())
     assert Enrolment.objects.get(flow__key=Pair.key).end_reason == "purchased"
-    entry = InboxEvent.objects.get(name="order.placed")
-    assert entry.processed_at is not None
-    assert entry.error.startswith("broken: ")
+    assert (entry().tries, entry().processed_at, entry().left["parts"]) == (1, None, ["broken"])
+    assert entry().error.startswith("broken: ValueError")
+    others = set(Enrolment.objects.values_list("pk", flat=True))
+    asked.clear()
+
+    monkeypatch.setattr(broken, "holdout", 0.0)
+    Contact.objects.update(name="Ann, as she calls herself since")
+    dispatch.tick(NOON + timedelta(minutes=4))
+    assert started(broken) == 1
+    assert (entry().error, entry().left) == ("", None)
+    assert entry().processed_at is not None
+    assert Enrolment.objects.exclude(pk__in=others).count() == 1, "what was done is not done twice"
+    assert Contact.objects.get().name == "Ann, as she calls herself since"
+    assert "order.placed" not in asked
+
+
+def test_what_the_shop_cannot_say_at_first_is_asked_again(
+    email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(type(shop()), "follows", lambda self, event: 1 / 0)
+        take(order(), began(key="basket:2", email="bob@example.com"))
+        assert Enrolment.objects.filter(contact=guest("bob@example.com")).exists(), "nobody else waits"
+        assert entry().left["parts"] == ["what follows"]
+    news = Event(name="order.news", key="1", occurred_at=NOON)
+    monkeypatch.setattr(
+        type(shop()), "follows", lambda self, event: [news] if event.name == "order.placed" else []
+    )
+    dispatch.tick(NOON + timedelta(minutes=4))
+    assert InboxEvent.objects.filter(name="order.news").exists()
+    assert entry().error == ""
+
+
+def test_what_never_works_is_set_aside_at_last_and_can_be_tried_again(
+    email: Letters, broken: type[Blueprint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(order())
+    for hours in range(1, 8):
+        dispatch.tick(NOON + timedelta(hours=hours))
+    assert entry().tries == intake.TRIES
+    assert entry().processed_at is not None
+    assert entry().error.startswith("broken: ValueError"), "to be read"
+
+    monkeypatch.setattr(broken, "holdout", 0.0)
+    soon = NOON + timedelta(hours=9)
+    assert intake.try_again([entry().pk], now=soon) == 1
+    dispatch.tick(soon)
+    assert (started(broken), entry().error) == (1, "")
+    assert intake.try_again([entry().pk], now=soon) == 0, "it was worked off"
+
+
+def test_what_is_published_again_is_worked_off_as_a_whole(email: Letters, broken: type[Blueprint]) -> None:
+    take(order())
+    assert entry().left is not None
+    inbox.publish(order(occurred_at=NOON + timedelta(minutes=2)), now=NOON)
+    assert (entry().left, entry().tries) == (None, 0)

@@ -54,6 +54,16 @@ class Loud(Blueprint):
     only = send("sms", at=After(hours=1), expires=After(hours=20))
 
 
+@registered
+class Question(Blueprint):
+    """A text that somebody asked for"""
+
+    topic = "questions"
+    start = On("question.began")
+
+    only = send("sms", at=After(hours=1), expires=After(hours=20))
+
+
 def judge(now: datetime, lane: int = Lane.FLOW) -> judging.Batch:
     return judging.judge(lane, load_plans(), limits.load(), now=now, closed={})
 
@@ -161,6 +171,24 @@ def test_a_message_that_expires_before_the_hours_end_is_valid_until_then(sms: Wi
     Message.objects.update(expires_at=ends)
     tick(AFTERNOON)
     assert [outbound.valid_until for outbound in sms.calls] == [ends]
+
+
+@pytest.mark.rule(33)
+def test_whatever_waits_for_the_hours_may_not_arrive_after_them(sms: Wires) -> None:
+    """A question whether somebody wants texts is no marketing, and would wake them just the same."""
+    write_words(Question)
+    due(make_contacts(1), Question, AFTERNOON)
+    tick(AFTERNOON)
+    assert [outbound.valid_until for outbound in sms.calls] == [CLOSES]
+
+
+def test_what_binds_no_hours_may_arrive_at_any(sms: Wires) -> None:
+    FlowStep.objects.create(flow=Flow.objects.get(key=Notice.key), key="only", channels=["sms"])
+    write_words(Notice)
+    (message,) = due(make_contacts(1), Notice, AFTERNOON)
+    tick(AFTERNOON)
+    assert [outbound.valid_until for outbound in sms.calls] == [message.expires_at]
+    assert message.expires_at > CLOSES
 
 
 @pytest.mark.rule(1)

@@ -438,7 +438,7 @@ def test_a_stop_that_cannot_be_applied_is_not_recorded_either(
     def fail(*args: Any, **kwargs: Any) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(consents, "suppress", fail)
+    monkeypatch.setattr(suppressions, "suppress", fail)
     with pytest.raises(OSError, match="disk"):
         say("STOP", sid="SM-again")
     monkeypatch.undo()

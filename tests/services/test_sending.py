@@ -10,9 +10,10 @@ import pytest
 
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.outbound import Receipt, SenderBroken
-from oscar_crosschannel.models import Attempt, Message
+from oscar_crosschannel.core.rulings import Reason
+from oscar_crosschannel.models import Attempt, Message, SmsBudget
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import dispatch, judging, limits
+from oscar_crosschannel.services import dispatch, judging, limits, links, sms_budget
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
 from oscar_crosschannel.services.pacing import Turns
@@ -165,6 +166,48 @@ def test_a_tick_that_runs_out_of_time_gives_everything_back_and_the_next_goes_on
     tick(AFTERNOON + timedelta(minutes=3))
     assert len(set(email.reached)) == 12
     assert not Attempt.objects.exclude(message__state=State.SENT).exists()
+
+
+@pytest.mark.rule(53, 84)
+def test_a_budget_that_cannot_be_asked_leaves_no_text_in_doubt(
+    sms: Wires, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CROSSCHANNEL_SMS_BUDGET_DAILY = 100
+    write_words(Text)
+    enrol_all(make_contacts(2), Text, anchor=AFTERNOON - HOUR)
+    with monkeypatch.context() as broken:
+        broken.setattr(sms_budget, "_locked", lambda now: 1 / 0)
+        assert tick(AFTERNOON).outcomes == {"PutOff": 2}
+    waiting = Message.objects.filter(state=State.PLANNED, reason=Reason.NOT_PREPARED, calls=0)
+    assert (sms.calls, waiting.count()) == ([], 2)
+    tick(AFTERNOON + timedelta(minutes=3))
+    assert len(set(sms.reached)) == len(sms.calls) == 2
+    assert SmsBudget.objects.get(key="day").used == 2
+
+
+@pytest.mark.rule(53, 84)
+def test_what_fails_after_the_budget_was_asked_gives_it_back(
+    sms: Wires, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CROSSCHANNEL_SMS_BUDGET_DAILY = 100
+    sms.per_second = 100
+    write_words(Text)
+    enrol_all(make_contacts(2), Text, anchor=AFTERNOON - HOUR)
+    monkeypatch.setattr(Turns, "begin", lambda *args, **kwargs: 1 / 0)
+    tick(AFTERNOON)
+    assert sms.calls == []
+    assert set(Message.objects.values_list("state", "reason")) == {(State.PLANNED, Reason.NOT_PREPARED)}
+    assert SmsBudget.objects.get(key="day").used == 0
+
+
+def test_a_message_whose_links_cannot_be_made_is_not_in_doubt(
+    email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_words(Letter)
+    enrol_all(make_contacts(1), Letter, anchor=AFTERNOON - HOUR)
+    monkeypatch.setattr(links, "reply_address", lambda message_id: 1 / 0)
+    tick(AFTERNOON)
+    assert (email.calls, Message.objects.get().reason) == ([], Reason.NOT_PREPARED)
 
 
 @pytest.mark.rule(41)

@@ -6,13 +6,16 @@ from datetime import timedelta
 
 import pytest
 
+from oscar_crosschannel import After, Blueprint, Event, On, send
 from oscar_crosschannel.core.decision import Outcome, trace_from_json
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Contact, Enrolment, Flow, Message
+from oscar_crosschannel.models.messages import Lane
+from oscar_crosschannel.services import enrolments, handover, judging, limits
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.plans import load_plans
-from tests.factories import NOON, enrol_all, make_contacts
+from tests.factories import NOON, enrol_all, make_contacts, registered
 from tests.services.stage import Coupon, Letter, Letters, Pair, Wires, make_offer, write_words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stage")]
@@ -20,6 +23,33 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stage")]
 #: Noon in New York.
 AFTERNOON = NOON + timedelta(hours=4)
 HOUR = timedelta(hours=1)
+
+
+@registered
+class Lifelong(Blueprint):
+    """One email in a life"""
+
+    topic = "basket_reminders"
+    start = On("lifelong.began", once=True)
+
+    only = send("email", at=After(hours=1))
+
+
+@registered
+class Autumn(Blueprint):
+    """A named promotion"""
+
+    topic = "basket_reminders"
+    start = On("autumn.began")
+
+    only = send("email", at=After(hours=1), intent="autumn")
+
+
+@registered
+class AutumnToo(Autumn):
+    """The same by another flow"""
+
+    start = On("autumn_too.began")
 
 
 @pytest.fixture
@@ -90,3 +120,45 @@ def test_people_inside_get_what_is_left_when_it_goes_live(
     tick(AFTERNOON + 24 * HOUR)
 
     assert (len(email.calls), len(sms.calls)) == (0, 1)
+
+
+def test_a_run_in_the_shadow_does_not_use_up_the_only_one_of_a_life(person: Contact, email: Letters) -> None:
+    write_words(Lifelong)
+    shade("lifelong")
+    for day in (0, 20, 40):
+        at = AFTERNOON + timedelta(days=day)
+        flow = next(each for each in load_plans() if each.plan.key == "lifelong")
+        enrolments.enrol(person, flow, Event(name="lifelong.began", key=str(day), occurred_at=at), now=at)
+        tick(at + HOUR)
+        shade("lifelong", on=False)
+
+    assert len(email.calls) == 1
+    assert Enrolment.objects.count() == 2, "one in the shadow"
+
+
+def test_what_was_not_said_in_the_shadow_may_be_said_by_another_flow(person: Contact, email: Letters) -> None:
+    write_words(Autumn, AutumnToo)
+    shade("autumn")
+    enrol_all([person], Autumn, anchor=AFTERNOON)
+    tick(AFTERNOON + HOUR)
+    enrol_all([person], AutumnToo, anchor=AFTERNOON + HOUR)
+    tick(AFTERNOON + 2 * HOUR)
+
+    assert Message.objects.get(flow__key="autumn").reason == Reason.SHADOW
+    assert len(email.calls) == 1
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"shadow": True}])
+def test_what_a_tick_has_claimed_stays_when_the_flow_falls_silent(
+    person: Contact, change: dict[str, bool], email: Letters
+) -> None:
+    enrol_all([person], Letter, anchor=AFTERNOON)
+    due = AFTERNOON + HOUR
+    batch = judging.judge(Lane.FLOW, load_plans(), limits.load(), now=due, closed={})
+    assert len(batch.claims) == 1
+    Flow.objects.filter(key="letter").update(**change)
+    assert handover.hand_over(batch.claims, batch.token, now=due).handed == []
+
+    tick(due + handover.JUDGED_ANEW)
+    assert Message.objects.get().state == State.DROPPED
+    assert email.calls == []

@@ -93,15 +93,15 @@ def handed_over(count: int) -> tuple[HandOver, judging.Batch, list[str]]:
     return outcome, batch, made
 
 
-def test_a_tick_with_nothing_to_do_costs_five_statements() -> None:
-    """What is there to do, the searches for idle baskets and for customers who stay away, their mark, and
+def test_a_tick_with_nothing_to_do_costs_six_statements() -> None:
+    """What is there to do, the searches for idle baskets, customers who stay away and new stock, their mark, and
     whose turn comes next.
     """
     tick(AFTERNOON)
     enrol_all(make_contacts(3), Pair, anchor=AFTERNOON)  # due in an hour
     report, made = statements(lambda: tick(AFTERNOON + timedelta(seconds=30)))
     assert (report.failed, report.judged, report.folded) == ([], 0, 0)
-    assert len(made) == 5, "\n".join(made)
+    assert len(made) == 6, "\n".join(made)
 
 
 def test_judging_costs_the_same_for_five_and_for_two_hundred() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from oscar.core.loading import get_model
 
+from oscar_crosschannel.core.events import Event
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.outbound import NotSent, Refused, SenderBroken, UnknownOutcome
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Contact, FlowStep, Message, VoucherBudget, VoucherGrant
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import judging, limits
+from oscar_crosschannel.services import inbox, judging, limits, vouchers
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
 from oscar_crosschannel.services.plans import load_plans
@@ -149,6 +150,68 @@ def test_a_message_that_was_tried_and_then_dropped_takes_its_code_along(offer: A
     tick(AFTERNOON + timedelta(days=2))
     assert Message.objects.get().reason == Reason.EXPIRED
     assert not Voucher.objects.get().is_active(AFTERNOON + HOUR)
+
+
+def withdrawn() -> bool:
+    return VoucherGrant.objects.get().withdrawn_at is not None
+
+
+def test_a_code_whose_message_was_put_off_was_given_to_nobody_yet(offer: Any, email: Letters) -> None:
+    email.fail(SenderBroken("wrong password"))
+    enter(1)
+    tick(AFTERNOON)
+    run = Message.objects.get().enrolment_id
+    assert run is not None
+    assert (vouchers.of_runs([run]), withdrawn()) == ({}, False)
+    email.work()
+    tick(AFTERNOON + HOUR)
+    assert vouchers.of_runs([run]) == {run: VoucherGrant.objects.get()}
+
+
+def test_a_message_that_was_put_off_and_then_dropped_takes_its_code_along(offer: Any, email: Letters) -> None:
+    email.fail(SenderBroken("wrong password"))
+    enter(1)
+    tick(AFTERNOON)
+    assert Message.objects.get().calls == 0
+    tick(AFTERNOON + timedelta(days=2))
+    assert Message.objects.get().reason == Reason.EXPIRED
+    assert withdrawn()
+    assert not Voucher.objects.get().is_active(AFTERNOON + HOUR)
+
+
+def test_a_message_that_was_put_off_and_then_called_off_takes_its_code_along(
+    offer: Any, email: Letters
+) -> None:
+    email.fail(SenderBroken("wrong password"))
+    (person,) = enter(1)
+    tick(AFTERNOON)
+    address = person.points.get(channel="email").address
+    placed = AFTERNOON + timedelta(minutes=5)
+    inbox.publish(Event(name="order.placed", key="1", occurred_at=placed, email=address), now=placed)
+    tick(placed)
+    assert Message.objects.get(flow__key=Coupon.key).state == State.CANCELLED
+    assert withdrawn()
+
+
+def test_a_step_that_brings_no_code_any_more_takes_it_along(offer: Any, email: Letters) -> None:
+    email.fail(SenderBroken("wrong password"))
+    enter(1)
+    tick(AFTERNOON)
+    FlowStep.objects.create(flow=Message.objects.get().flow, key="only", voucher=False)
+    email.work()
+    tick(AFTERNOON + HOUR)
+    assert Message.objects.get().state == State.SENT
+    assert withdrawn()
+
+
+def test_a_code_that_was_withdrawn_is_given_to_nobody(offer: Any, email: Letters) -> None:
+    email.fail(SenderBroken("wrong password"))
+    enter(1)
+    tick(AFTERNOON)
+    vouchers.withdraw([Message.objects.get().pk], now=AFTERNOON)
+    email.work()
+    tick(AFTERNOON + HOUR)
+    assert Message.objects.get().reason == Reason.VOUCHER_UNAVAILABLE
 
 
 def test_a_code_that_ran_out_while_the_sender_was_broken_is_not_sent(

@@ -15,7 +15,7 @@ from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import FrequencyCap, Guard, InboxEvent, Message, TextingRule
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import frequency, guards, inbox, intake, texting_rules, waking
+from oscar_crosschannel.services import frequency, guards, inbox, intake, stretches, texting_rules, waking
 from oscar_crosschannel.services.plans import load_plans
 from oscar_crosschannel.services.waking import Waiting
 from tests.factories import NOON, make_contacts, owe_each, owe_thousands
@@ -30,7 +30,7 @@ CAPPED = Waiting(reasons=(Reason.CAPPED,))
 
 @pytest.fixture(autouse=True)
 def _small_bites(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waking, "STRETCH", 10)
+    monkeypatch.setattr(stretches, "LENGTH", 10)
 
 
 def waiting(
@@ -225,7 +225,7 @@ def test_what_is_put_off_again_meanwhile_keeps_nobody_busy_for_ever() -> None:
 
 @pytest.mark.postgresql
 def test_the_queues_own_index_finds_the_next_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waking, "STRETCH", 1000)
+    monkeypatch.setattr(stretches, "LENGTH", 1000)
     people = make_contacts(4000, topics=(), channels=["email"])
     owe_thousands(people, Letter, 60_000, due=NOON)
     Message.objects.filter(pk__gt=0).update(reason=Reason.CAPPED)

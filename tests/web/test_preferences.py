@@ -100,6 +100,13 @@ def said(page: BeautifulSoup, name: str) -> str:
     return " ".join(standing.get_text().split())
 
 
+def alert(page: BeautifulSoup) -> str:
+    """What the page says at its top that went wrong."""
+    told = page.select_one("[role=alert]")
+    assert told is not None
+    return " ".join(told.get_text().split())
+
+
 def ticked(page: BeautifulSoup) -> set[str]:
     return {str(box["name"]) for box in page.select("input[type=checkbox][checked]")}
 
@@ -449,14 +456,72 @@ def test_what_makes_no_sense_is_said_beside_its_field_and_nothing_is_saved(
     changes: dict[str, str], complaint: str, url: str, stranger: Client
 ) -> None:
     before = row_counts()
-    page = save(stranger, url, email_weekly_deals=None, **changes)
-    assert page.select_one("[role=alert]")
+    page = save(stranger, url, fewer="on", **changes)
+    assert alert(page).startswith("Nothing was saved yet:")
     wrong = page.select_one(".cc-wrong")
     assert wrong is not None
     assert complaint in wrong.get_text()
     assert page.select_one(f"[aria-describedby~='{wrong['id']}']")
-    assert "email-weekly_deals" not in ticked(page)
+    assert "fewer" in ticked(page)
     assert row_counts() == before
+    assert not Contact.objects.filter(fewer=True).exists()
+
+
+STOPS_ONLY = "What you switched off is off from now on. The rest was not saved yet:"
+
+
+@pytest.mark.rule(24, 45)
+def test_a_stop_counts_though_something_else_on_the_form_makes_no_sense(ann: Contact, door: Door) -> None:
+    page = save(door.client, door.url, email_weekly_deals=None, phone="call me", fewer="on")
+    assert alert(page).startswith(STOPS_ONLY)
+    assert said(page, "email-weekly_deals").startswith("Off since March 10, 2026.")
+    assert ticked(page) >= {"email-basket_reminders", "fewer"}
+    assert permitted(ann, "email") == {"basket_reminders"}
+    ann.refresh_from_db()
+    assert not ann.fewer
+
+
+@pytest.mark.rule(24, 45)
+def test_a_stop_counts_though_what_was_switched_on_cannot_be_asked_about(
+    ann: Contact, member: Client
+) -> None:
+    save(member, ACCOUNT, phone=OTHER_PHONE, sms_weekly_deals="on")
+    with time_machine.travel(NOON + timedelta(days=3)):
+        page = save(member, ACCOUNT, sms_weekly_deals="on", email_weekly_deals=None, fewer="on")
+    assert alert(page).startswith(STOPS_ONLY)
+    assert "We cannot ask this number for its YES now." in alert(page)
+    assert permitted(ann, "email") == {"basket_reminders"}
+    ann.refresh_from_db()
+    assert not ann.fewer
+
+
+@pytest.mark.rule(24, 45)
+def test_a_stop_counts_though_the_words_of_what_was_switched_on_have_changed(
+    ann: Contact, url: str, stranger: Client, settings: Any
+) -> None:
+    consents.revoke("email", ANN, topics=[DEALS], source="page", mechanism="checkbox", now=NOON)
+    form = main_form(parsed(stranger.get(url)))
+    posted = changed(form, email_weekly_deals="on", email_basket_reminders=None, sms_weekly_deals=None)
+    settings.CROSSCHANNEL_BRAND = "Another shop"
+    page = parsed(stranger.post(url, posted))
+    assert alert(page).startswith(STOPS_ONLY)
+    assert "have changed meanwhile" in alert(page)
+    assert (permitted(ann, "email"), permitted(ann, "sms")) == (set(), {"basket_reminders"})
+    posted = changed(main_form(page))
+    before = last_event()
+    stranger.post(url, posted)  # the page has the new words now, and stops nothing a second time
+    assert {action for action, *_ in events_after(before)} == {"request"}
+
+
+@pytest.mark.rule(24, 45)
+def test_a_stop_counts_though_the_account_was_never_heard_of(settings: Any) -> None:
+    """Who has just registered is written to when they ask for it, until they say otherwise."""
+    user = get_user_model().objects.create_user("new", "new@example.com", "secret")
+    client = Client()
+    client.force_login(user)
+    page = save(client, ACCOUNT, email_events=None, phone="call me")
+    assert alert(page).startswith(STOPS_ONLY)
+    assert said(page, "email-events").startswith("Off since")
 
 
 def test_a_number_needs_something_to_be_texted(stranger: Client) -> None:

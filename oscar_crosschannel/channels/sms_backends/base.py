@@ -30,6 +30,10 @@ class SmsBackend(ABC):
         """Whose rate it is that carriers limit: the number or messaging service. Empty: no carrier is behind it."""
         return type(self).__qualname__
 
+    def reaches_people(self) -> bool:
+        """As `Channel.reaches_people`."""
+        return True
+
     def look_up(self, uuid: UUID, provider_id: str, address: str, since: datetime) -> Found | None:
         """As `Channel.look_up`."""
         return None

@@ -1,0 +1,103 @@
+"""What a yes becomes: a row with its proof for each topic, and what follows from it.
+
+For `consents` and `questions`, which decide whose yes it is. Whoever calls holds the contact's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from ..conf import settings
+from ..core.facts import SMS, Answer, Purpose
+from ..models import ConsentEvent, ConsentText, Contact, ContactPoint, Topic
+from . import evidence, recall, subscribers, suppressions, wordings
+
+Action, Basis = ConsentEvent.Action, ConsentEvent.Basis
+
+
+def give(said: ConsentEvent, now: datetime) -> None:
+    """Somebody agreed here and now: it is written, and whoever welcomes them hears of it."""
+    write(said, now)
+    subscribers.tell(said, now=now)
+
+
+def write(said: ConsentEvent, now: datetime) -> None:
+    """One grant for each topic that was agreed to; what waited for it is judged at once."""
+    assert said.contact is not None
+    for topic in topics_of(said):
+        evidence.append(copy_of(said, topic=topic, chosen=""))
+    if said.is_primary and said.contact.primary_channel != said.channel:
+        said.contact.primary_channel = said.channel
+        said.contact.save(update_fields=["primary_channel"])
+    recall.wake([said.contact.pk], now=now)
+
+
+def confirm(answer: ConsentEvent, now: datetime) -> None:
+    """The owner of the address agreed: this lifts their own stop."""
+    assert answer.point is not None
+    suppressions.lift(answer.channel, answer.address, causes=suppressions.OWN_WISH, now=now)
+    give(answer, now)
+    ContactPoint.objects.filter(pk=answer.point.pk).update(verified_at=now)
+
+
+def topics_of(said: ConsentEvent) -> list[str]:
+    """The topics that a request, or an answer to it, is about: those chosen among what its words name."""
+    assert said.text is not None
+    return said.chosen.split() or list(said.text.topics)
+
+
+def copy_of(event: ConsentEvent, **changes: Any) -> ConsentEvent:
+    """Another row that says the same but for `changes`, not yet in the ledger."""
+    fields = [field for field in ConsentEvent._meta.concrete_fields if not field.primary_key]
+    return ConsentEvent(**{field.attname: getattr(event, field.attname) for field in fields} | changes)
+
+
+def is_settled(point: ContactPoint, topics: Collection[str]) -> bool:
+    """Whether all of this is granted for good, and nothing blocks the address."""
+    granted = point.consents.filter(answer=Answer.GRANTED, until=None, topic__in=topics)
+    return granted.count() == len(topics) and suppressions.in_force(point.channel, point.address) is None
+
+
+def counts_at_once(contact: Contact, text: ConsentText, topics: Collection[str], address: str) -> bool:
+    """Whether no confirmation is asked for on this channel, and nobody ever said stop for this address.
+
+    Texts about an order that was placed need none: whoever gave the number for it is written to.
+    """
+    channel, is_about_orders = text.channel, _advertise_nothing(text, topics)
+    if settings.DOUBLE_OPT_IN.get(channel, True) and not is_about_orders:
+        return False
+    # of somebody who may live anywhere, the language of the form tells most: "de" for DE
+    country = contact.country or text.language.partition("-")[0].upper()
+    if country in settings.DOUBLE_OPT_IN_COUNTRIES.get(channel, ()) and not is_about_orders:
+        return False
+    return never_stopped(channel, address)
+
+
+def never_stopped(channel: str, address: str) -> bool:
+    """Whether nobody ever said stop for an address, and nothing blocks it."""
+    stopped = ConsentEvent.objects.filter(channel=channel, address=address, action=Action.REVOKE)
+    return suppressions.in_force(channel, address) is None and not stopped.exists()
+
+
+def basis_of(text: ConsentText) -> ConsentEvent.Basis:
+    """A yes under the words of the SMS program is the written agreement of 47 CFR 64.1200(f)(9)."""
+    return Basis.EXPRESS if text.kind == wordings.ORDER_TEXTS else basis_elsewhere(text.channel)
+
+
+def basis_elsewhere(channel: str) -> ConsentEvent.Basis:
+    """What an agreement rests on whose words are not those of a form of ours."""
+    return Basis.EXPRESS_WRITTEN if channel == SMS else Basis.EXPRESS
+
+
+def jurisdiction(contact: Contact, point: ContactPoint | None) -> str:
+    """Whose law counts: the country where the person lives; if nobody knows it, that of the number."""
+    return contact.country or (point.country if point is not None else "")
+
+
+def _advertise_nothing(text: ConsentText, topics: Collection[str]) -> bool:
+    if text.kind != wordings.ORDER_TEXTS:
+        return False
+    asked_for = (Purpose.TRANSACTIONAL, Purpose.REQUESTED)
+    return Topic.objects.filter(key__in=topics, purpose__in=asked_for).count() == len(topics)
