@@ -91,7 +91,7 @@ class ParcelDelayed(_OfAParcel):
     """A parcel is late"""
 
     kind = parcels.DELAYED
-    happened = gettext_noop("On %(day)s it turned out that something you ordered comes later.")
+    happened = gettext_noop("On %(day)s it turned out that something you ordered would come later.")
     start = On("parcel.delayed")
 
 

@@ -120,7 +120,7 @@ def not_asked(why: Unasked) -> str:
     """Why nobody could be asked to confirm what was switched on, and what else to do."""
     match why:
         case Unasked.MANY_NUMBERS:
-            return gettext("That were many numbers for one day. Please try again tomorrow.")
+            return gettext("Those were many numbers for one day. Please try again tomorrow.")
         case Unasked.NO_MAILBOX:
             problem = gettext("To confirm another number we would have to email you, and know no address.")
         case Unasked.MAILBOX_BLOCKED:

@@ -160,7 +160,7 @@ class PreferencesForm(forms.Form):
         number = contacts.normalise(SMS, typed, region=region)
         if number is None:
             raise forms.ValidationError(
-                _("This is no number that texts can reach. Write it with “+” and the country code.")
+                _("Texts cannot reach this number. Write it with “+” and the country code.")
             )
         if texts.point is not None and texts.point.current and number == texts.address:
             return ""

@@ -41,7 +41,7 @@ _DONE: Mapping[str, str | Promise] = {
     "stopped": _("Stopped. We send you nothing of the kind any more."),
     "going": _("The pause is over."),
 }
-_AGAIN = _("The words you agree to have changed meanwhile. Please look at them once more.")
+_AGAIN = _("The words you agree to have changed in the meantime. Please look at them once more.")
 #: What became of a form of which not everything could be saved.
 _NOTHING = _("Nothing was saved yet:")
 _ONLY_STOPS = _("What you switched off is off from now on. The rest was not saved yet:")
