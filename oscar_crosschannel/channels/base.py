@@ -63,7 +63,7 @@ class Channel(ABC):
         return 1
 
     def reaches_people(self) -> bool:
-        """Whether anybody would get what is sent: a provider is chosen, and the shop has an account with it."""
+        """Whether anybody would get what is sent: a provider is chosen, though it may be broken just now."""
         return True
 
     def look_up(self, uuid: UUID, provider_id: str, address: str, since: datetime) -> Found | None:

@@ -10,7 +10,6 @@ from functools import cache
 from typing import ClassVar
 from uuid import UUID
 
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
@@ -106,8 +105,8 @@ class SmsChannel(Channel):
     def reaches_people(self) -> bool:
         try:
             return self._backend().reaches_people()
-        except SenderBroken:
-            return False
+        except SenderBroken:  # one was chosen: texts wait until it is mended
+            return True
 
     def look_up(self, uuid: UUID, provider_id: str, address: str, since: datetime) -> Found | None:
         try:
@@ -123,8 +122,8 @@ class SmsChannel(Channel):
 def _named(path: str) -> SmsBackend:
     try:
         backend = import_string(path)()
-    except (ImportError, ImproperlyConfigured) as error:
-        raise SenderBroken(f"CROSSCHANNEL_SMS_BACKEND: {error}") from error
+    except Exception as error:  # a store's own may raise anything
+        raise SenderBroken(f"CROSSCHANNEL_SMS_BACKEND: {type(error).__name__}: {error}") from error
     if not isinstance(backend, SmsBackend):
         raise SenderBroken(f"CROSSCHANNEL_SMS_BACKEND: {path} is no SmsBackend.")
     return backend

@@ -123,7 +123,7 @@ def take_answer(
         point is not None
         and speaks_for_contact
         and not answer.must_be_confirmed
-        and grants.counts_at_once(contact, text, topics, address)
+        and grants.counts_at_once(said)
     ):
         grants.give(said, now)
     else:

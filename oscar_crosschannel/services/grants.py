@@ -60,19 +60,21 @@ def is_settled(point: ContactPoint, topics: Collection[str]) -> bool:
     return granted.count() == len(topics) and suppressions.in_force(point.channel, point.address) is None
 
 
-def counts_at_once(contact: Contact, text: ConsentText, topics: Collection[str], address: str) -> bool:
+def counts_at_once(said: ConsentEvent) -> bool:
     """Whether no confirmation is asked for on this channel, and nobody ever said stop for this address.
 
     Texts about an order that was placed need none: whoever gave the number for it is written to.
     """
-    channel, is_about_orders = text.channel, _advertise_nothing(text, topics)
-    if settings.DOUBLE_OPT_IN.get(channel, True) and not is_about_orders:
-        return False
-    # of somebody who may live anywhere, the language of the form tells most: "de" for DE
-    country = contact.country or text.language.partition("-")[0].upper()
-    if country in settings.DOUBLE_OPT_IN_COUNTRIES.get(channel, ()) and not is_about_orders:
-        return False
-    return never_stopped(channel, address)
+    assert said.contact is not None
+    assert said.text is not None
+    if not _is_about_order(said):
+        if settings.DOUBLE_OPT_IN.get(said.channel, True):
+            return False
+        # of somebody who may live anywhere, the language of the form tells most: "de" for DE
+        country = said.contact.country or said.text.language.partition("-")[0].upper()
+        if country in settings.DOUBLE_OPT_IN_COUNTRIES.get(said.channel, ()):
+            return False
+    return never_stopped(said.channel, said.address)
 
 
 def never_stopped(channel: str, address: str) -> bool:
@@ -96,8 +98,10 @@ def jurisdiction(contact: Contact, point: ContactPoint | None) -> str:
     return contact.country or (point.country if point is not None else "")
 
 
-def _advertise_nothing(text: ConsentText, topics: Collection[str]) -> bool:
-    if text.kind != wordings.ORDER_TEXTS:
+def _is_about_order(said: ConsentEvent) -> bool:
+    """Whether it is about what somebody ordered; beside an order, also about what it asks for, such as reminders."""
+    if said.text is None or said.text.kind != wordings.ORDER_TEXTS:
         return False
-    asked_for = (Purpose.TRANSACTIONAL, Purpose.REQUESTED)
-    return Topic.objects.filter(key__in=topics, purpose__in=asked_for).count() == len(topics)
+    purposes = {Purpose.TRANSACTIONAL, *([Purpose.REQUESTED] if said.order_number else [])}
+    topics = topics_of(said)
+    return Topic.objects.filter(key__in=topics, purpose__in=purposes).count() == len(topics)

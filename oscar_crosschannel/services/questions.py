@@ -114,7 +114,7 @@ def confirm_link(request_event_id: int, *, now: datetime, ip: str = "", user_age
     answer.point = contacts.set_point(contact, request.channel, address, source=request.source, now=now)
     if answer.point is None or answer.text is None:
         return False
-    if grants.counts_at_once(contact, answer.text, grants.topics_of(answer), address):
+    if grants.counts_at_once(answer):
         grants.give(answer, now)
     else:
         ask(answer, via=SMS, now=now)

@@ -258,6 +258,21 @@ def test_words_about_orders_permit_no_advertising_whatever_a_form_makes_of_them(
     assert permitted(ann, "sms") == {"order_updates"}
 
 
+@pytest.mark.rule(8)
+def test_texts_before_an_event_need_no_second_yes_beside_its_order() -> None:
+    ann = guest()
+    order_texts(ann, order_number="100017", topics=["order_updates", "events"])
+    assert permitted(ann, "sms") == {"order_updates", "events"}
+
+
+@pytest.mark.rule(8)
+def test_what_was_asked_for_without_an_order_needs_the_yes_of_the_phone() -> None:
+    ann = guest()
+    order_texts(ann, topics=["stock_alerts"])
+    assert permitted(ann, "sms") == set()
+    assert len(asked("sms")) == 1
+
+
 # it works: an age
 
 

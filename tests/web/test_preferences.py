@@ -444,8 +444,8 @@ def test_who_is_signed_in_may_not_speak_for_another_number(ann: Contact, member:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"phone": "call me"}, "no number that texts can reach"),
-        ({"phone": "+1 800 555 0199"}, "no number that texts can reach"),
+        ({"phone": "call me"}, "Texts cannot reach this number"),
+        ({"phone": "+1 800 555 0199"}, "Texts cannot reach this number"),
         ({"pause": "date"}, "Choose the day"),
         ({"pause_until": "2026-03-10"}, "from tomorrow on"),
         ({"pause_until": "2999-01-01"}, "within a year"),
@@ -505,7 +505,7 @@ def test_a_stop_counts_though_the_words_of_what_was_switched_on_have_changed(
     settings.CROSSCHANNEL_BRAND = "Another shop"
     page = parsed(stranger.post(url, posted))
     assert alert(page).startswith(STOPS_ONLY)
-    assert "have changed meanwhile" in alert(page)
+    assert "have changed in the meantime" in alert(page)
     assert (permitted(ann, "email"), permitted(ann, "sms")) == (set(), {"basket_reminders"})
     posted = changed(main_form(page))
     before = last_event()
@@ -659,7 +659,7 @@ def test_words_that_changed_while_the_page_was_open_are_shown_anew(
     posted = changed(main_form(parsed(stranger.get(url))), email_weekly_deals="on", fewer="on")
     settings.CROSSCHANNEL_BRAND = "Another shop"
     page = parsed(stranger.post(url, posted))
-    assert "have changed meanwhile" in page.get_text()
+    assert "have changed in the meantime" in page.get_text()
     assert DEALS not in permitted(ann, "email")
     ann.refresh_from_db()
     assert not ann.fewer

@@ -61,9 +61,6 @@ class TwilioBackend(SmsBackend):
         sender = str(config.get("FROM", ""))
         return bool(config.get("MESSAGING_SERVICE_SID")) or not any(map(str.isalpha, sender))
 
-    def reaches_people(self) -> bool:
-        return bool(settings.TWILIO.get("ACCOUNT_SID"))
-
     def sender(self) -> str:
         config = settings.TWILIO
         return str(config.get("MESSAGING_SERVICE_SID") or config.get("FROM") or "")
