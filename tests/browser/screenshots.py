@@ -18,7 +18,7 @@ from playwright.sync_api import Page as Tab
 
 from tests.browser import chromium
 from tests.browser.browsing import launched, visiting
-from tests.browser.pages import Who
+from tests.browser.pages import Who, change_a_time
 from tests.browser.servers import ROOT, serve, tell
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -74,6 +74,21 @@ PICTURES = (
     Picture(name="flow", path=f"{_ADMIN}/flow/{{flow}}/change/", who="merchant"),
     Picture(name="flow-edit", path=f"{_ADMIN}/flow/{{flow}}/edit/", who="merchant", size=_window(900)),
     Picture(name="words", path=f"{_ADMIN}/flow/{{flow}}/words/code/sms/en/?who={{ada}}", who="merchant"),
+    Picture(name="flow-list", path=f"{_ADMIN}/flow/", who="merchant", size=_window(1010)),
+    Picture(
+        name="flow-asked",
+        path=f"{_ADMIN}/flow/{{flow}}/edit/",
+        who="merchant",
+        size=_window(560),
+        pose=change_a_time,
+    ),
+    Picture(name="flow-own", path=f"{_ADMIN}/flow/{{own_flow}}/edit/", who="merchant", size=_window(1100)),
+    Picture(name="flow-version", path=f"{_ADMIN}/flow/{{own_flow}}/versions/3/", who="merchant"),
+    Picture(
+        name="words-email", path=f"{_ADMIN}/flow/{{flow}}/words/nudge/email/en/?who={{ada}}", who="merchant"
+    ),
+    Picture(name="event", path=f"{_ADMIN}/scheduledevent/{{scheduled}}/change/", who="merchant"),
+    Picture(name="budget", path=f"{_ADMIN}/smsbudget/day/change/", who="merchant", size=_window(560)),
     Picture(
         name="contact",
         path=f"{_ADMIN}/contact/{{ada}}/change/",
