@@ -31,7 +31,15 @@ def order_texts(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         taken = service.take(request, order, now=timezone.now())
         if not isinstance(taken, service.Trouble):
-            return page("order_texts/done", number=taken, order_number=order.number, back=back_to(request))
+            topics = service.chosen(request)
+            return page(
+                "order_texts/done",
+                number=taken,
+                order_number=order.number,
+                about_order=service.ORDERS in topics,
+                before_event=service.EVENTS in topics,
+                back=back_to(request),
+            )
         trouble = taken
     return page(
         "order_texts/ask",

@@ -141,12 +141,14 @@ class PreferencesForm(forms.Form):
         return [
             (choice.channel, choice.topic)
             for name, choice in self._touched()
-            if not self.cleaned_data.get(name)
+            if self.cleaned_data.get(name) is False  # a box with a mistake of its own is not in it
         ]
 
     def refuse(self, why: Unasked) -> None:
         """Say what was not saved, beside what would have had to be confirmed; the form was valid."""
-        ticked = [name for name, choice in self._touched() if choice.channel == EMAIL]
+        ticked = [
+            name for name, choice in self._touched() if choice.channel == EMAIL and self.cleaned_data[name]
+        ]
         is_about_email = why is Unasked.MAILBOX_BLOCKED and ticked and not self.cleaned_data["phone"]
         self.add_error(ticked[0] if is_about_email else "phone", not_asked(why))
 

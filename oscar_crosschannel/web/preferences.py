@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required, login_required
+from django.db import transaction
 from django.forms import BoundField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -49,6 +50,7 @@ _ONLY_STOPS = _("What you switched off is off from now on. The rest was not save
 _STOPS: Mapping[str, tuple[str, ...]] = {EMAIL: (EMAIL,), SMS: (SMS,), "all": (EMAIL, SMS)}
 
 
+@transaction.non_atomic_requests  # a stop is committed before the rest of the form is looked at
 @csrf_exempt  # the link is the proof, in any browser; to forge the request one would need it
 @login_not_required
 @never_cache
@@ -72,6 +74,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         return page("preferences/link", language=language, **shown)
 
 
+@transaction.non_atomic_requests
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -368,7 +368,7 @@ def test_of_another_link_an_email_tells_and_no_text(town: Town) -> None:
     town.move(event, join_link="https://rooms.example.net/other")
     town.wait(hours=1)
 
-    (letter,) = letters("New link: Earl Grey")
+    (letter,) = letters("Link changed: Earl Grey")
     changed = entry(letter)
     assert (changed.method.value, changed.vevent.sequence.value) == ("REQUEST", "1")
     assert not town.texts()

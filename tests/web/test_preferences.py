@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from bs4 import BeautifulSoup, Tag
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -32,7 +32,16 @@ from oscar_crosschannel.models import (
     Topic,
 )
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import asking, consents, contacts, facts, judging, limits, suppressions
+from oscar_crosschannel.services import (
+    asking,
+    consents,
+    contacts,
+    facts,
+    judging,
+    limits,
+    preferences,
+    suppressions,
+)
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import NOON, owe
 from tests.services.shoppers import ANN, OTHER_PHONE, PHONE, TOPICS, guest, permitted, tick
@@ -524,6 +533,21 @@ def test_a_stop_counts_though_the_account_was_never_heard_of(settings: Any) -> N
     assert said(page, "email-events").startswith("Off since")
 
 
+@pytest.mark.rule(24, 45)
+def test_a_stop_counts_though_the_rest_fails_in_a_shop_with_a_transaction_per_request(
+    ann: Contact, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    monkeypatch.setattr(preferences, "_save_the_rest", fail)
+    form = main_form(parsed(door.client.get(door.url)))
+    with pytest.raises(OSError, match="disk"):
+        door.client.post(door.url, changed(form, email_weekly_deals=None, fewer="on"))
+    assert permitted(ann, "email") == {"basket_reminders"}
+
+
 def test_a_number_needs_something_to_be_texted(stranger: Client) -> None:
     bea = guest("bea@example.com", language="en")
     url = path_of(sent_to(bea, "email"))
@@ -612,6 +636,7 @@ def test_a_mailbox_that_cannot_be_asked_is_said_to_be_so(
     suppressions.suppress("email", "bea@example.com", cause=cause, scope=scope, now=NOON)
     page = save(stranger, url, **changes)
     assert "our emails do not reach you" in complaint_beside(page, beside)
+    assert alert(page).startswith("Nothing was saved yet:")
     assert not InboxEvent.objects.exists()
 
 
