@@ -272,7 +272,7 @@ def _undelivered(attempt: Attempt, code: str, now: datetime) -> None:
     if attempt.channel == SMS:
         _learn(message, codes.code_of(code), now)
     if Purpose(message.purpose) in FALLING_BACK and now < message.expires_at:
-        _fall_back(message, attempt.channel, now)
+        _fall_back(message, attempt, now)
 
 
 def _learn(message: Message, code: codes.Code, now: datetime) -> None:
@@ -297,17 +297,19 @@ def _came_often(message: Message, code: codes.Code) -> bool:
     return failed.count() >= code.times
 
 
-def _fall_back(message: Message, failed: str, now: datetime) -> None:
+def _fall_back(message: Message, failed: Attempt, now: datetime) -> None:
     """What was promised goes out on another channel, if no later step has taken over."""
     if message.leg:
         return  # the others have gone out beside it
+    if message.attempts.filter(pk__gt=failed.pk).exists():
+        return  # it was called again since, and that call has an end of its own
     run = message.enrolment
     if run is not None and run.messages.filter(state__in=OPEN).exists():
         return
     revived = Message.objects.filter(pk=message.pk, state=State.SENT).update(
         state=State.PLANNED,
         due_at=now,
-        excluded=[*message.excluded, failed],
+        excluded=[*message.excluded, failed.channel],
         resolved_at=None,
         attempted_at=None,
         token=None,

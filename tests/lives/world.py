@@ -626,6 +626,8 @@ class World:
         return self._users[who].email if who in self._users else who
 
     def _contact(self, who: str) -> Contact | None:
+        if who in self._users and (own := Contact.objects.filter(user=self._users[who], merged_into=None)):
+            return own[0]  # the address may be another guest's until the account's change is worked off
         found = contacts.find_by_address(EMAIL, self.mail_of(who))
         return found[0] if found else None
 

@@ -13,7 +13,7 @@ from oscar_crosschannel.channels.base import Found
 from oscar_crosschannel.channels.sms_backends import codes
 from oscar_crosschannel.core.events import Event
 from oscar_crosschannel.core.lifecycle import State, Status
-from oscar_crosschannel.core.outbound import Receipt, Refused, UnknownOutcome
+from oscar_crosschannel.core.outbound import NotSent, Receipt, Refused, UnknownOutcome
 from oscar_crosschannel.core.plan import Blueprint
 from oscar_crosschannel.models import (
     Attempt,
@@ -101,6 +101,21 @@ def test_a_late_queued_does_not_undo_undelivered(accepted: Wires) -> None:
     work(2)
     attempt.refresh_from_db()
     assert attempt.status == Status.UNDELIVERED
+
+
+@pytest.mark.rule(53)
+def test_a_report_about_a_call_that_was_made_again_since_sends_nothing_beside_it(
+    sms: Wires, email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Either, "topic", "order_updates")
+    sms.fail(NotSent("busy", retry_after=30))
+    _, first = sent(Either)
+    sms.work()
+    work(2)
+    assert (len(sms.calls), Message.objects.get().state) == (2, State.SENT)
+    callback(first, "undelivered", code="30008")
+    work(3)
+    assert (len(sms.calls), email.calls) == (2, [])
 
 
 @pytest.mark.rule(60)
