@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from typing import Any
@@ -22,12 +22,12 @@ from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from oscar.core.loading import get_model
 
 from ..blueprints.events import EventCancellation, EventChange, EventInvitation, EventLink
-from ..core.facts import SMS
-from ..core.plan import Blueprint
+from ..core.facts import EMAIL, SMS
+from ..core.plan import Blueprint, Plan
 from ..models import ScheduledEvent, Topic
 from ..oscar import events
-from ..services import schedules
-from ..services.plans import load_plans
+from ..services import schedules, texting
+from ..services.plans import Plans, load_plans
 from . import titles
 from .acting import Act, ActingAdmin, Done, back_to
 from .editing import EditingAdmin, Sheet, SheetForm
@@ -232,8 +232,8 @@ class EventSheet(Sheet):
         if self.row.is_over(self.now):
             return gettext("It is over: only its agenda can be changed.")
         return gettext(
-            "When begin, end or place change, everybody who booked is told at once, by email and by text; of another "
-            "link, by email."
+            "When begin, end or place change, everybody who booked is told at once, by email and, where we may, by "
+            "text; of another link, by email."
         )
 
 
@@ -287,7 +287,7 @@ class InviteToEvent(CancelEvent):
         yield gettext("Frequency limits hold: who got much lately gets the invitation later, or not at all.")
 
     def objection(self) -> str:
-        return _silence(EventInvitation) or _objection(self.event, self.now)
+        return _silence(EventInvitation, load_plans()) or _objection(self.event, self.now)
 
     def do(self, said: Mapping[str, Any], actor: str) -> Done:
         schedules.announce(self.event, now=self.now)
@@ -339,34 +339,55 @@ def _news(event: ScheduledEvent, flow: type[Blueprint]) -> list[str]:
     people = events.people(event)
     if not people:
         return []
-    if silence := _silence(flow):
+    plans = load_plans()
+    if silence := _silence(flow, plans):
         return [gettext("%(silence)s Nobody is told.") % {"silence": silence}]
-    (step,) = flow.plan().steps
-    told = (
-        ngettext(
-            "%(count)s person has booked, and gets an email and a text now.",
-            "%(count)s people have booked: they get an email and a text now.",
-            people,
-        )
-        if SMS in step.channels
-        else ngettext(
+    told = _told(_channels(flow, plans), people)
+    return [told % {"count": formats.number_format(people, force_grouping=True)}]
+
+
+def _told(channels: Collection[str], people: int) -> str:
+    """Whom a flow with these channels tells how; who has said stop, or has no number, is not texted."""
+    if SMS not in channels:
+        return ngettext(
             "%(count)s person has booked, and gets an email now.",
             "%(count)s people have booked: they get an email now.",
             people,
         )
+    if EMAIL not in channels:
+        return ngettext(
+            "%(count)s person has booked, and gets a text now if we have their number and may text it.",
+            "%(count)s people have booked: they get a text now if we have their number and may text it.",
+            people,
+        )
+    return ngettext(
+        "%(count)s person has booked, and gets an email now and, if we have their number and may text it, a text.",
+        "%(count)s people have booked: they get an email now and, if we have their number and may text it, a text.",
+        people,
     )
-    return [told % {"count": formats.number_format(people, force_grouping=True)}]
 
 
-def _silence(flow: type[Blueprint]) -> str:
+def _silence(flow: type[Blueprint], plans: Plans) -> str:
     """Why a flow sends nothing; empty if it does."""
-    running = next((each for each in load_plans() if each.plan.key == flow.key), None)
-    title = titles.plan(flow.plan())
-    if running is None or not running.plan.enabled:
-        return gettext("The flow “%(flow)s” is off.") % {"flow": title}
-    if running.plan.shadow:
-        return gettext("The flow “%(flow)s” is in shadow mode and sends nothing.") % {"flow": title}
+    plan, title = _running(flow, plans), {"flow": titles.plan(flow.plan())}
+    if plan is None or not plan.enabled:
+        return gettext("The flow “%(flow)s” is off.") % title
+    if plan.shadow:
+        return gettext("The flow “%(flow)s” is in shadow mode and sends nothing.") % title
+    if not _channels(flow, plans):
+        return gettext("The flow “%(flow)s” has no step by which anybody can be reached.") % title
     return ""
+
+
+def _channels(flow: type[Blueprint], plans: Plans) -> set[str]:
+    """By which a flow reaches people as it runs now."""
+    plan = _running(flow, plans)
+    used = {channel for step in plan.steps for channel in step.channels} if plan else set()
+    return used if texting.is_possible() else used - {SMS}
+
+
+def _running(flow: type[Blueprint], plans: Plans) -> Plan | None:
+    return next((each.plan for each in plans if each.plan.key == flow.key), None)
 
 
 def _title(event: ScheduledEvent) -> str:

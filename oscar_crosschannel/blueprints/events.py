@@ -38,6 +38,7 @@ class AboutEvent(About):
         "was_short": _("The same, short enough for a text"),
         "moved": _("Whether the start has changed"),
         "relocated": _("Whether the place has changed"),
+        "relinked": _("Whether it had another link to join before"),
         "place": _("Where it takes place; empty for what is only joined by a link"),
         "agenda": _("What happens there"),
         "seats": _("How many seats were booked"),
@@ -49,8 +50,11 @@ class AboutEvent(About):
     calendar: ClassVar[Method | None] = None
 
     def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
+        zones = event_words.zones(runs)
         return {
-            run.message_id: event_words.context(event, run, _of_run(run, booked), calendar=self.calendar)
+            run.message_id: event_words.context(
+                event, run, _of_run(run, booked), zone=zones[run.message_id], calendar=self.calendar
+            )
             for run, event, booked in _known(runs)
         }
 
@@ -193,9 +197,10 @@ class EventCancellation(AboutEvent, Blueprint):
 class EventUnbooked(AboutEvent, Blueprint):
     """A booking of an event is cancelled"""
 
+    key = events.END
     topic = "order_updates"
     start = On("event.unbooked")
-    stops = (On("event.booked", same="booking"), _CANCELLED)
+    stops = (On("event.booked", same="booking"), _UNBOOKED, _CANCELLED)
     priority = 5
     calendar = Method.CANCEL
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from django.urls import NoReverseMatch, reverse
@@ -50,30 +49,14 @@ class SecurityAlertOldAddress(SecurityAlert):
 
     start = On(security.LEFT)
 
-    glossary = {
-        **SecurityAlert.glossary,
-        "way_back": _("Address at which one sets a new password for the account; empty if it is gone"),
-    }
-
     # the address is all that is known here: whoever has the phone is told by the alert above
     alert = send(EMAIL, at=After(minutes=0), expires=After(hours=24))
-
-    def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
-        ways_back = security.ways_back(runs)
-        return {pk: _with_way_back(said, ways_back.get(pk, "")) for pk, said in super().context(runs).items()}
-
-    def example(self) -> Context:
-        return _with_way_back(super().example(), f"{settings.BASE_URL}/")
 
 
 def _context(run: Run) -> Context:
     with translation.override(run.language):
         changed = {name: bool(run.data.get(name)) for name in ("email", "password")}
         return _said(**changed, at=run.anchor)
-
-
-def _with_way_back(said: Context, way_back: str) -> Context:
-    return replace(said, values={**said.values, "way_back": way_back})
 
 
 def _said(*, email: bool, password: bool, at: datetime) -> Context:

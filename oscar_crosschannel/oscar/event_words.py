@@ -2,38 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings as django_settings
+from django.db.models import Q
 from django.urls import NoReverseMatch
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext
+from oscar.core.loading import get_model
 
 from ..conf import settings
 from ..core.ics import Entry, Method, calendar_file
 from ..core.outbound import File
 from ..core.plan import Context, Run
+from ..core.whereabouts import Source, locate
 from ..models import ScheduledEvent
 from ..services import links
 from .events import Booking
 
+UserAddress = get_model("address", "UserAddress")
+
+#: Revisions of calendar entries count the seconds since. What calendars hold has 32 bits: enough until 2088.
+_FIRST_REVISION = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def zones(runs: Sequence[Run]) -> dict[int, str]:
+    """By message id: whose clock a person is told times on; empty where nobody knows. One statement, or none.
+
+    Where nothing else tells the clock, it is that of the account's default address: of its country if that has only
+    one, else the one of most people in its state. It decides how a time is written, never when anything is sent.
+    """
+    unknown = {run.user_id for run in runs if run.user_id and not run.zone}
+    defaults = UserAddress.objects.filter(
+        Q(is_default_for_shipping=True) | Q(is_default_for_billing=True), user_id__in=unknown
+    )
+    places = defaults.order_by("is_default_for_shipping").values_list("user_id", "country_id", "state")
+    at_home = {user_id: _usual_zone(country, state or "") for user_id, country, state in places}
+    return {run.message_id: run.zone or at_home.get(run.user_id, "") for run in runs}
+
 
 def context(
-    event: ScheduledEvent, run: Run, booking: Booking | None, *, calendar: Method | None = None
+    event: ScheduledEvent, run: Run, booking: Booking | None, *, zone: str, calendar: Method | None = None
 ) -> Context:
-    """What a message may say, in the language of the run; an email takes the `calendar` entry along."""
+    """What a message may say, in the language of the run; an email takes the `calendar` entry along.
+
+    `zone`: the person's own, empty if nobody knows it.
+    """
     with translation.override(run.language):
         title = str(event.product.get_title())
-        zone = _clock(event, run)
+        clock = _clock(event, zone)
         values = {
             "title": title,
-            **_times(event.starts_at, event.ends_at, zone),
-            **_changes(event, run.data.get("was"), zone),
+            **_times(event.starts_at, event.ends_at, clock),
+            **_changes(event, run.data.get("was"), clock),
             "place": event.place,
             "agenda": event.agenda,
             "seats": booking.seats if booking else 0,
@@ -59,6 +85,7 @@ def example() -> Context:
             "was_short": earlier["starts_short"],
             "moved": True,
             "relocated": False,
+            "relinked": True,
             "place": "",
             "agenda": gettext("Three teas from the hills of Darjeeling, and time for questions."),
             "seats": 1,
@@ -68,11 +95,20 @@ def example() -> Context:
     )
 
 
-def _clock(event: ScheduledEvent, run: Run) -> ZoneInfo:
+def _usual_zone(country: str, state: str) -> str:
+    """The zone that most people of a place live by; empty for a country that has several."""
+    where = locate(country=country, region=state)
+    address = where.clues[0] if where.clues else None
+    if address is None or not (where.sure or address.source is Source.STATE):
+        return ""
+    return address.zones[0]  # a state's are listed with the one of most people first
+
+
+def _clock(event: ScheduledEvent, zone: str) -> ZoneInfo:
     """A place goes by its own clock; what is joined from anywhere by that of the person, if it is known."""
-    if not event.place and run.zone:
+    if not event.place and zone:
         try:
-            return ZoneInfo(run.zone)
+            return ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError):
             pass
     return event.clock
@@ -99,7 +135,7 @@ def _zone(local: datetime) -> str:
 def _changes(event: ScheduledEvent, was: Mapping[str, str] | None, zone: Any) -> dict[str, Any]:
     """What is different from before; all empty for news that is none of a change."""
     if was is None:
-        return {"was": "", "was_short": "", "moved": False, "relocated": False}
+        return {"was": "", "was_short": "", "moved": False, "relocated": False, "relinked": False}
     starts_at, ends_at = (datetime.fromisoformat(was[name]) for name in ("starts_at", "ends_at"))
     before = _times(starts_at, ends_at, zone)
     return {
@@ -107,6 +143,7 @@ def _changes(event: ScheduledEvent, was: Mapping[str, str] | None, zone: Any) ->
         "was_short": before["starts_short"],
         "moved": starts_at != event.starts_at,
         "relocated": was["place"] != event.place,
+        "relinked": bool(was["join_link"]) and was["join_link"] != event.join_link,
     }
 
 
@@ -124,10 +161,11 @@ def _paths(event: ScheduledEvent, booking: Booking | None) -> Any:
 def _entry(event: ScheduledEvent, run: Run, title: str, join: str, method: Method) -> File:
     url = links.absolute(join) if join else ""
     name, address = parseaddr(settings.EMAIL_FROM_TRANSACTIONAL or django_settings.DEFAULT_FROM_EMAIL)
+    settled = max(event.changed_at, run.anchor)
     entry = Entry(
         uid=str(event.uid),
-        # who is no longer expected, at an event that takes place, has an entry as high as the event's
-        sequence=event.sequence + (method is Method.CANCEL and event.cancelled_at is None),
+        # a person books, cancels and books anew, and the event changes in between: calendars take what comes last
+        sequence=int((settled - _FIRST_REVISION).total_seconds()),
         starts_at=event.starts_at,
         ends_at=event.ends_at,
         title=title,
@@ -138,4 +176,4 @@ def _entry(event: ScheduledEvent, run: Run, title: str, join: str, method: Metho
         organizer_name=settings.BRAND or name,
         attendee=run.email,
     )
-    return calendar_file(entry, method=method, now=max(event.changed_at, run.anchor))
+    return calendar_file(entry, method=method, now=settled)

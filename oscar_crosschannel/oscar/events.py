@@ -1,18 +1,18 @@
 """Products that are events: who has booked them, and what follows for these people from what happens.
 
 A booking is what one order holds of an event: the lines of its product, or of variants of that product. It
-is known by the id of the first of these lines, and ends when all of them are cancelled, or the order came to
-nothing.
+is known by the id of the first of these lines, and ends when all of them are cancelled, by a status or by
+shipping events, or the order came to nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Min, OuterRef, Q, QuerySet, Subquery, Sum, TextField
+from django.db.models import Case, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Sum, TextField, When
 from django.db.models.functions import Cast, Coalesce, Lower
 from oscar.core.loading import get_model
 
@@ -27,13 +27,15 @@ from ..services.schedules import News
 from . import parcels
 
 Line = get_model("order", "Line")
+ShippingEvent = get_model("order", "ShippingEvent")
+ShippingEventQuantity = get_model("order", "ShippingEventQuantity")
 
 #: Orders, or people, that one transaction of the fold tells something.
 CHUNK = 100
 #: Who agreed to emails about this is invited to events.
 INVITED = "weekly_deals"
-#: The flow that confirms bookings.
-CONFIRMATION = "event_booking"
+#: The flows that confirm bookings, and tell that one has ended.
+CONFIRMATION, END = "event_booking", "event_unbooked"
 _PERHAPS_READ = (State.SENDING, State.SENT, State.UNKNOWN)
 #: Who hears so shortly before the start that it has moved needs no reminder beside.
 NEWS_REMINDS = timedelta(minutes=30)
@@ -88,7 +90,7 @@ def of_people(
 
 def seats(event: ScheduledEvent) -> int:
     """How many are booked."""
-    return _of_one(event).filter(_counts()).aggregate(seats=Sum("quantity"))["seats"] or 0
+    return _of_one(event).filter(_counts()).aggregate(seats=Sum("held"))["seats"] or 0
 
 
 def people(event: ScheduledEvent) -> int:
@@ -122,6 +124,7 @@ def _lines() -> QuerySet[Any]:
     of_product = ScheduledEvent.objects.filter(product=OuterRef("product")).values("pk")
     of_parent = ScheduledEvent.objects.filter(product=OuterRef("product__parent")).values("pk")
     lines: QuerySet[Any] = Line.objects.annotate(
+        held=_held(),
         event=Coalesce(Subquery(of_product), Subquery(of_parent)),
         guest=Lower("order__guest_email"),
         order_status=Lower("order__status"),
@@ -130,12 +133,31 @@ def _lines() -> QuerySet[Any]:
     return lines
 
 
+def _held() -> Case:
+    """The seats of a line that no shipping event has cancelled. One that names no lines is about the whole order."""
+    names = _cancelled(settings.SHIPPING_EVENTS)
+    of_order = ShippingEvent.objects.annotate(
+        type_code=Lower("event_type__code"), type_name=Lower("event_type__name")
+    ).filter(Q(type_code__in=names) | Q(type_name__in=names), order=OuterRef("order"))
+    of_line = ShippingEventQuantity.objects.annotate(
+        type_code=Lower("event__event_type__code"), type_name=Lower("event__event_type__name")
+    ).filter(Q(type_code__in=names) | Q(type_name__in=names), line=OuterRef("pk"))
+    gone = of_line.order_by().values("line").annotate(count=Sum("quantity")).values("count")
+    return Case(
+        When(Exists(of_order.filter(line_quantities=None)), then=0),
+        default=F("quantity") - Coalesce(Subquery(gone), 0),
+    )
+
+
 def _counts() -> Q:
     """Lines that are not cancelled, of orders that are not."""
-    gone = [name for name, kind in settings.SHIPPING_STATUSES.items() if kind == parcels.CANCELLED]
-    names = {name.casefold() for name in gone}
+    names = _cancelled(settings.SHIPPING_STATUSES)
     void = Q(order__status__in=settings.NON_CONVERTING_STATUSES) | Q(order_status__in=names)
-    return ~(void | Q(line_status__in=names))
+    return Q(held__gt=0) & ~(void | Q(line_status__in=names))
+
+
+def _cancelled(kinds: Mapping[str, str]) -> set[str]:
+    return {name.casefold() for name, kind in kinds.items() if kind == parcels.CANCELLED}
 
 
 def _of_one(event: ScheduledEvent) -> QuerySet[Any]:
@@ -151,7 +173,7 @@ def _rows(lines: QuerySet[Any]) -> QuerySet[Any]:
     """One row for each booking, in the order of their orders."""
     which = lines.filter(event__isnull=False).order_by("order_id", "event")
     rows = which.values("event", "order_id", "order__number", "order__user_id", "guest")
-    bookings: QuerySet[Any] = rows.annotate(first=Min("pk"), seats=Sum("quantity", filter=_counts()))
+    bookings: QuerySet[Any] = rows.annotate(first=Min("pk"), seats=Sum("held", filter=_counts()))
     return bookings
 
 
@@ -194,12 +216,18 @@ def live(runs: Sequence[Run]) -> dict[int, tuple[ScheduledEvent, list[Booking]]]
 
 
 def confirmed(runs: Sequence[Run]) -> set[int]:
-    """The ids of those runs' bookings that have been confirmed, so that calendars have an entry of them."""
+    """The ids of those runs' bookings whose confirmation was not followed by word of their end: calendars have an
+    entry of them. One statement.
+    """
     ids = {run.subjects["booking"] for run in runs}
+    # what was sent to somebody who turned out to be another stays with the contact of then; the run has moved on
     sent = Message.objects.filter(
-        contact_id__in={run.contact_id for run in runs}, flow__key=CONFIRMATION, state__in=_PERHAPS_READ
-    )
-    return ids & set(sent.values_list("enrolment__subjects__booking", flat=True))
+        enrolment__contact_id__in={run.contact_id for run in runs},
+        flow__key__in=(CONFIRMATION, END),
+        state__in=_PERHAPS_READ,
+    ).order_by("attempted_at", "pk")
+    last = dict(sent.values_list("enrolment__subjects__booking", "flow__key"))
+    return {booking for booking in ids if last.get(booking) == CONFIRMATION}
 
 
 def agreed() -> QuerySet[Consent]:
@@ -239,10 +267,12 @@ def _of_order_placed(placed: Event) -> Iterator[Event]:
 
 
 def _of_order_cancelled(cancelled: Event) -> Iterator[Event]:
-    """Whoever's booking has ended is told once, however many statuses and events say so."""
+    """Several statuses and events may say so; only the first that ends what was confirmed is told."""
     for booking, event in _still_on(cancelled):
         if not booking.seats:
-            yield _happening("event.unbooked", "", booking, event, at=cancelled.occurred_at)
+            # what was paid after all may come to nothing once more
+            key = f"@{cancelled.occurred_at:%Y%m%dT%H%M%S}"
+            yield _happening("event.unbooked", key, booking, event, at=cancelled.occurred_at)
 
 
 def _still_on(ordered: Event) -> Iterator[tuple[Booking, ScheduledEvent]]:

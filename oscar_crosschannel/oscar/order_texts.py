@@ -89,7 +89,7 @@ def take(request: HttpRequest, order: Any, *, now: datetime) -> str | Trouble:
         channel=SMS,
         kind=wordings.ORDER_TEXTS,
         text=digest[:64],
-        topics=tuple(topic for topic in (ORDERS, EVENTS) if topic in request.POST.getlist(forms.TOPIC_FIELD)),
+        topics=chosen(request),
         language=spoken[:12],
         given=True,
         form="thank_you",
@@ -102,6 +102,11 @@ def take(request: HttpRequest, order: Any, *, now: datetime) -> str | Trouble:
     inbox.publish(event, now=now)
     forms.store(request, order_texts=[*forms.stored(request).get("order_texts", ()), order.pk])
     return phones.mask(number)
+
+
+def chosen(request: HttpRequest) -> tuple[str, ...]:
+    """What the posted box was about; empty: what its words name, which is orders unless the merchant's say else."""
+    return tuple(topic for topic in (ORDERS, EVENTS) if topic in request.POST.getlist(forms.TOPIC_FIELD))
 
 
 def shown_again(request: HttpRequest, order: Any, trouble: Trouble | None = None) -> Offer:

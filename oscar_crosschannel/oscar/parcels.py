@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.urls import NoReverseMatch, reverse
 from django.utils import translation
 from django.utils.text import Truncator
@@ -25,7 +25,7 @@ from ..conf import settings
 from ..core.events import Event
 from ..core.plan import Context, Run
 from ..core.tracking import Tracking
-from ..models import InboxEvent
+from ..models import InboxEvent, ScheduledEvent
 from ..services import links
 from . import identity, tracking
 
@@ -143,11 +143,10 @@ def _news(
     fates, then = _fates(order, order.told), _fates(order, events)
     meant = fates.keys() & set(named or lines or fates)
     is_under_way = kind == DELAYED and not any(then[line].waiting for line in meant)
-    by_status = _told_by_status(order, kind, is_under_way=is_under_way)
-    earlier = _of_kind(events, kind)
+    by_status = [told.pieces for told in _by_a_status(order, kind) if told.is_under_way == is_under_way]
+    earlier = _of_kind(order, events, kind)
     if is_under_way:  # being late before it was sent is another story
-        sent = max((event.pk for event in _of_kind(events, SHIPPED)), default=0)
-        earlier = [event for event in earlier if event.pk > sent]
+        earlier = _since_sent(order, events, earlier)
     before = Counter[int]()
     for pieces in (*by_status, *(_pieces_of(order, event) for event in earlier)):
         before.update(pieces)
@@ -160,7 +159,7 @@ def _news(
         return None
     gone = 0 if kind == CANCELLED else sum(fate.gone for fate in fates.values())
     return _News(
-        key=f"shipping_event:{shipping_event}" if shipping_event else _status_key(min(new)),
+        key=f"shipping_event:{shipping_event}" if shipping_event else _status_key(min(new), is_under_way),
         pieces=new,
         before=before,
         number=len(by_status) + len(earlier) + 1,
@@ -177,20 +176,23 @@ def _changed_lines(order: Any, kind: str) -> set[int]:
     return {keys[key] for key in waiting.values_list("key", flat=True)}
 
 
-def _told_by_status(order: Any, kind: str, *, is_under_way: bool) -> list[Pieces]:
-    """Pieces that were told because of a status, parcel by parcel."""
-    keys = [_status_key(line.pk) for line in order.goods]
-    told = InboxEvent.objects.filter(name=f"parcel.{kind}", key__in=keys).values_list("data", flat=True)
+def _since_sent(order: Any, events: Collection[Any], delays: Collection[Any]) -> list[Any]:
+    """Those of `delays` that came after the last parcel, whether an event or a status told of it."""
+    last_event = max((event.pk for event in _of_kind(order, events, SHIPPED)), default=0)
+    moments = [told.at for told in _by_a_status(order, SHIPPED)]
     return [
-        {int(line): count for line, count in data["pieces"].items()}
-        for data in told
-        if data.get("is_under_way") == is_under_way  # an erased row says nothing
+        delay
+        for delay in delays
+        if delay.pk > last_event and all(delay.date_created > moment for moment in moments)
     ]
 
 
-def _status_key(first_line: int) -> str:
-    """Under its first line a parcel of lines with a status is found again: no line gets a status twice."""
-    return f"status:{first_line}"
+def _status_key(first_line: int, is_under_way: bool) -> str:
+    """Under its first line a parcel of lines with a status is found again.
+
+    No line gets a status twice; only late it may be twice, before it is sent and on its way.
+    """
+    return f"status:{first_line}:under_way" if is_under_way else f"status:{first_line}"
 
 
 # ------------------------------------------------------------------------------------------ what is said
@@ -266,7 +268,8 @@ def _parcel(order: Any, run: Run, kind: str) -> Parcel | None:
         return None
     fates = _fates(order, order.told)
     through = {int(line): count for line, count in data["through"].items() if int(line) in fates}
-    if all(fates[line].overtakes(kind, count, data["is_under_way"]) for line, count in through.items()):
+    is_under_way = data.get("is_under_way", False)
+    if all(fates[line].overtakes(kind, count, is_under_way) for line, count in through.items()):
         return None
     return Parcel(
         order=order,
@@ -274,7 +277,7 @@ def _parcel(order: Any, run: Run, kind: str) -> Parcel | None:
         number=data["number"],
         total=data["total"],
         is_last=data["is_last"],
-        is_under_way=data["is_under_way"],
+        is_under_way=is_under_way,
         shipping_event=event,
     )
 
@@ -345,12 +348,25 @@ class _Fate:
         return False
 
 
-def _load(order_ids: Collection[int]) -> dict[int, Any]:
-    """Orders with their lines (`goods`) and shipping events (`told`), oldest first. Four statements.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """Pieces of which a status has told something."""
 
-    What is never shipped, such as a download or a seat, is no part of a parcel.
+    kind: str
+    pieces: Pieces
+    is_under_way: bool
+    at: datetime  #: when they got the status
+
+
+def _load(order_ids: Collection[int]) -> dict[int, Any]:
+    """Orders with their lines (`goods`) and shipping events (`told`), oldest first, and what statuses told (`by_status`).
+
+    Five statements. What is never shipped, such as a download, is no part of a parcel; nor is a seat, whatever
+    the class of its product says: those who booked hear of it by the flows for events.
     """
     lines = OrderLine.objects.select_related("product__product_class", "product__parent__product_class")
+    is_booked = Q(product=OuterRef("product")) | Q(product=OuterRef("product__parent"))
+    lines = lines.filter(~Exists(ScheduledEvent.objects.filter(is_booked)))
     events = ShippingEvent.objects.select_related("event_type").order_by("pk")
     orders = Order.objects.select_related("user", "shipping_address").prefetch_related(
         Prefetch("lines", lines.order_by("pk"), to_attr="goods"),
@@ -359,15 +375,40 @@ def _load(order_ids: Collection[int]) -> dict[int, Any]:
     found = {order.pk: order for order in orders.filter(pk__in=order_ids)}
     for order in found.values():
         order.goods = [line for line in order.goods if _is_shipped(line)]
+        order.by_status = []
+    _add_by_status(found.values())
     return found
+
+
+def _add_by_status(orders: Collection[Any]) -> None:
+    """What was told because of statuses: they change again, and what they said once is in the inbox only."""
+    keys = {
+        _status_key(line.pk, is_under_way): (order, is_under_way)
+        for order in orders
+        for line in order.goods
+        for is_under_way in (False, True)
+    }
+    kinds = {f"parcel.{kind}": kind for kind in KINDS}
+    rows = InboxEvent.objects.filter(name__in=kinds, key__in=keys)
+    for name, key, at, data in rows.values_list("name", "key", "occurred_at", "data"):
+        if "pieces" in data:  # an erased row says nothing
+            order, is_under_way = keys[key]
+            pieces = {int(line): count for line, count in data["pieces"].items()}
+            told = _Told(kind=kinds[name], pieces=pieces, is_under_way=is_under_way, at=at)
+            order.by_status.append(told)
+
+
+def _by_a_status(order: Any, kind: str) -> list[_Told]:
+    return [told for told in order.by_status if told.kind == kind]
 
 
 def _is_shipped(line: Any) -> bool:
     return line.product is None or line.product.is_shipping_required
 
 
-def _of_kind(events: Collection[Any], kind: str) -> list[Any]:
-    return [event for event in events if kind_of_type(event.event_type) == kind]
+def _of_kind(order: Any, events: Collection[Any], kind: str) -> list[Any]:
+    """Those that say this of anything that is shipped."""
+    return [event for event in events if kind_of_type(event.event_type) == kind and _pieces_of(order, event)]
 
 
 def _named(event: Any) -> Counter[int]:
@@ -376,7 +417,10 @@ def _named(event: Any) -> Counter[int]:
 
 def _pieces_of(order: Any, event: Any) -> Counter[int]:
     """What an event is about. One that names no lines, as those made in the admin, is about the whole order."""
-    return _named(event) or Counter({line.pk: line.quantity for line in order.goods})
+    named = _named(event)
+    if not named:
+        return Counter({line.pk: line.quantity for line in order.goods})
+    return Counter({line.pk: named[line.pk] for line in order.goods if line.pk in named})
 
 
 def _fates(order: Any, events: Collection[Any]) -> dict[int, _Fate]:
@@ -394,10 +438,12 @@ def _fates(order: Any, events: Collection[Any]) -> dict[int, _Fate]:
 
 
 def _become(order: Any, kind: str, events: Collection[Any]) -> Counter[int]:
-    """The pieces of which events or statuses say this."""
+    """The pieces of which events or statuses say this. Sent stays sent, whatever the status says later."""
     found = Counter[int]()
-    for event in _of_kind(events, kind):
+    for event in _of_kind(order, events, kind):
         found.update(_pieces_of(order, event))
+    for told in _by_a_status(order, kind) if kind == SHIPPED else ():
+        found.update(told.pieces)
     for line in order.goods:
         if kind in (kind_of_status(order.status), kind_of_status(line.status)):
             found[line.pk] = line.quantity

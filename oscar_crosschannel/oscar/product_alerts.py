@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Max, Q
 from oscar.core.loading import get_class, get_model
 
@@ -98,10 +98,15 @@ def _rest(moved: Event, *, after: int) -> Event:
 
 
 def _is_over(alert: Any, at: datetime) -> bool:
-    """Whether the waiting is over, and the alert closed. One that cannot be judged waits, and stops no other."""
+    """Whether the waiting is over, and the alert closed. One that cannot be judged waits, and stops no other.
+
+    Raises DatabaseError: it passes, and the chunk is judged again.
+    """
     try:
         with transaction.atomic():
             return _can_buy(alert) and _close(alert, at)
+    except DatabaseError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the others wait for their turn
         failures.log(logger, error, "judging product alert #%d failed", alert.pk)
         return False

@@ -4,11 +4,15 @@ Noticed where every way ends that changes them (Oscar's pages, a password reset,
 the account's own `save`. Of the password Django itself says whether it changed: hashes that are brought up
 to date at a log-in do not count. For the old address one statement asks the database, and only when a save
 may change it; a log-in saves only its time.
+
+What goes to the old address opens no door: a save does not say who made it, and staff, an import or a sign-on
+service may have given the account to somebody else. So ours says how to tell the shop, and holds no link that sets
+a password. Oscar's email about another address holds one, because it goes only when the owner changed the address
+on their profile page; it is never silenced, and ours goes beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,25 +20,19 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import is_password_usable
 from django.db import transaction
 from django.db.models.signals import post_save, pre_save
-from django.utils import timezone, translation
-from oscar.core.loading import get_class
+from django.utils import timezone
 
 from ..core.events import Event
 from ..core.facts import EMAIL
-from ..core.plan import Run
 from ..models import Contact, Enrolment, InboxEvent, Watermark
-from ..services import contacts, inbox, intake, links, plans
+from ..services import contacts, inbox, intake, plans
 from .safety import safe
-
-get_password_reset_url = get_class("customer.utils", "get_password_reset_url")
 
 #: Names of the events. The first is for the owner of the account as they are reached now; `data`: `email` and
 #: `password`, whether it changed. The second is for the address that the account had before: it is a mailbox
 #: of its own, so it is told like a guest's, and gets nothing else.
 CHANGED, LEFT = "account.changed", "account.email_left"
 
-#: Which of them says what a mail of Oscar's would say, by Oscar's code.
-OSCARS = {"PASSWORD_CHANGED": CHANGED, "EMAIL_CHANGED": LEFT}
 #: An engine that has looked at the shop within this time is at work.
 AT_WORK = timedelta(minutes=10)
 
@@ -75,44 +73,30 @@ def after_saving(sender: Any, *, instance: Any, created: bool, raw: bool = False
         if old:
             known = Contact.objects.filter(user_id=instance.pk).values("name", "language").first()
             left = f"{key}:{contacts.digest(EMAIL, old)[:16]}"
-            about = {**(known or {}), "account": instance.pk}
-            events.append(Event(name=LEFT, key=left, occurred_at=now, email=old, data=about))
+            events.append(Event(name=LEFT, key=left, occurred_at=now, email=old, data=known or {}))
         inbox.publish(*events, now=now)
 
 
-def is_told(code: str, user_id: int) -> bool:
-    """Whether a flow of ours is about to mail what Oscar would mail under this code: one change, one email.
+def is_password_told(user_id: int) -> bool:
+    """Whether a flow of ours is about to mail what Oscar would mail of a new password: one change, one email.
 
     Only if nothing speaks against it: it was noted a moment ago and not told before, the flow is on, and an
     engine is at work. Else Oscar's own email goes, as ever. Up to seven statements.
     """
-    now, name = timezone.now(), OSCARS[code]
-    notes = InboxEvent.objects.filter(name=name, key__startswith=f"user:{user_id}:", processed_at=None)
-    keys = list(notes.filter(occurred_at__gt=now - AT_WORK).values_list("key", flat=True))
+    now = timezone.now()
+    notes = InboxEvent.objects.filter(name=CHANGED, key__startswith=f"user:{user_id}:", processed_at=None)
+    fresh = notes.filter(data__password=True, occurred_at__gt=now - AT_WORK)
+    keys = list(fresh.values_list("key", flat=True))
     if not keys or Enrolment.objects.filter(key__in=keys).exists():
         return False
     if not Watermark.objects.filter(name=intake.SWEEP, at__gt=now - AT_WORK).exists():
         return False
     return any(
         EMAIL in step.channels
-        for flow in plans.load_plans().started_by(name)
+        for flow in plans.load_plans().started_by(CHANGED)
         if flow.plan.enabled and not flow.plan.shadow
         for step in flow.plan.steps
     )
-
-
-def ways_back(runs: Sequence[Run]) -> dict[int, str]:
-    """By message id: where whoever had an account under the run's address sets a new password for it.
-
-    As long as Oscar's own links of that kind, and like them kept nowhere. One statement.
-    """
-    accounts = get_user_model().objects.in_bulk({run.data["account"] for run in runs})
-    found = {}
-    for run in runs:
-        if (account := accounts.get(run.data["account"])) is not None:
-            with translation.override(run.language):
-                found[run.message_id] = links.absolute(get_password_reset_url(account))
-    return found
 
 
 CONNECTIONS = ((pre_save, before_saving), (post_save, after_saving))

@@ -73,11 +73,11 @@ def crosschannel_injection() -> bool:
 
 
 @register.simple_tag(takes_context=True)
-def crosschannel_tells(context: Context, code: str) -> bool:
-    """Whether a flow mails this change of `user`'s account, so that Oscar's own email (`code`) need not."""
+def crosschannel_tells_of_password(context: Context) -> bool:
+    """Whether a flow mails that `user` has a new password, so that Oscar's own email need not."""
     is_told = False
     with safe("asking who tells of a changed account"), transaction.atomic():
-        is_told = security.is_told(code, context["user"].pk)
+        is_told = security.is_password_told(context["user"].pk)
     return is_told and bool(settings.TEMPLATE_INJECTION)
 
 

@@ -96,7 +96,7 @@ def test_a_change_is_published_and_logged(superuser: Client, event: ScheduledEve
     InboxEvent.objects.all().delete()
     other = {"starts_at": "2026-06-12T19:00", "ends_at": "2026-06-12T20:00"}
     asked = change(superuser, event, **other).content.decode()
-    assert "1 person has booked, and gets an email and a text now." in asked
+    assert "gets an email now and, if we have their number and may text it, a text." in asked
     assert not InboxEvent.objects.exists(), "nothing is saved before staff say so"
     back = change(superuser, event, **other, do="edit").content.decode()
     assert "2026-06-12T19:00" in back
@@ -123,9 +123,37 @@ def test_what_a_change_means_is_said_as_it_is(superuser: Client, event: Schedule
     Flow.objects.filter(key="event_link").update(enabled=False)
     asked = change(superuser, event, join_link="https://b.example").content.decode()
     assert "“Another link to join a booked event” is off. Nobody is told." in asked
-    assert "2 people have booked: they get an email and a text now." in (
+    assert "they get an email now and, if we have their number and may text it, a text." in (
         superuser.get(page(event, "cancel")).content.decode()
     )
+
+
+@pytest.mark.parametrize("why", ["no provider", "not by text"])
+def test_no_text_is_promised_that_nobody_gets(
+    superuser: Client, event: ScheduledEvent, why: str, settings: Any
+) -> None:
+    factories.create_order().lines.update(product=event.product)
+    load_plans()
+    if why == "no provider":
+        settings.CROSSCHANNEL_SMS_BACKEND = "oscar_crosschannel.channels.sms_backends.console.ConsoleBackend"
+    else:
+        flow = Flow.objects.get(key="event_cancellation")
+        flow.steps.create(key="cancel", channels=["email"])
+    asked = superuser.get(page(event, "cancel")).content.decode()
+    assert "1 person has booked, and gets an email now." in asked
+
+
+def test_a_flow_that_reaches_nobody_tells_nobody(superuser: Client, event: ScheduledEvent) -> None:
+    factories.create_order().lines.update(product=event.product)
+    load_plans()
+    flow = Flow.objects.get(key="event_cancellation")
+    step = flow.steps.create(key="cancel", channels=["sms"])
+    asked = superuser.get(page(event, "cancel")).content.decode()
+    assert "1 person has booked, and gets a text now if we have their number and may text it." in asked
+    step.removed_at = NOW
+    step.save()
+    asked = superuser.get(page(event, "cancel")).content.decode()
+    assert "has no step by which anybody can be reached. Nobody is told." in asked
 
 
 def test_another_agenda_is_published_to_nobody(superuser: Client, event: ScheduledEvent) -> None:

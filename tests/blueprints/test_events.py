@@ -30,6 +30,7 @@ TEXTS = [
         {"moved": False, "relocated": True, "place": "Assembly Rooms, Blake Street, York"},
     ),
     ("event_change/change", {"moved": False}),
+    ("event_change/change", {"moved": False, "relocated": True}),
     ("event_cancellation/cancel", {}),
 ]
 

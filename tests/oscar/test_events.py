@@ -20,6 +20,7 @@ from oscar.test import factories
 
 from oscar_crosschannel.blueprints.events import EventInvitation, EventReminder
 from oscar_crosschannel.channels.sms_backends.locmem import outbox
+from oscar_crosschannel.core.events import Event
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.models import (
     Contact,
@@ -39,6 +40,8 @@ from tests.oscar.conftest import make_user
 from tests.stories.conftest import World
 
 Order = get_model("order", "Order")
+ShippingEventType = get_model("order", "ShippingEventType")
+UserAddress = get_model("address", "UserAddress")
 Basket = get_model("basket", "Basket")
 Default = factories.Default
 
@@ -128,6 +131,18 @@ def letters(about: str, address: str = ADA) -> list[Any]:
     return [message for message in mail.outbox if address in message.to and about in message.subject]
 
 
+def revision(calendar: Any) -> int:
+    return int(calendar.vevent.sequence.value)
+
+
+def report(order: Any, what: str, quantity: int | None = None) -> None:
+    """A shipping event for so many pieces of an order with one line; None: for the order, as the admin makes it."""
+    kind, _ = ShippingEventType.objects.get_or_create(name=what)
+    event = order.shipping_events.create(event_type=kind)
+    if quantity is not None:
+        event.line_quantities.create(line=order.lines.get(), quantity=quantity)
+
+
 # It works.
 
 
@@ -147,12 +162,12 @@ def test_moved_twice_is_told_on_both_channels_and_reminded_of_once(town: Town) -
     moved = entry(letter)
     assert moved.method.value == "REQUEST"
     assert moved.vevent.uid.value == entry(confirmed).vevent.uid.value
-    assert moved.vevent.sequence.value == "1"
+    assert revision(moved) > revision(entry(confirmed))
 
     town.wait(hours=4)
     town.move(event, starts_at=TEN + timedelta(days=1))
     assert len(letters("New time")) == len(town.changes()) == 2
-    assert entry(letters("New time")[1]).vevent.sequence.value == "2"
+    assert revision(entry(letters("New time")[1])) > revision(moved)
     assert "instead of 12 March, 12:00 PDT" in town.changes()[1]
 
     town.go_to(TEN + timedelta(hours=23))
@@ -220,7 +235,7 @@ def test_a_cancelled_event_leaves_the_calendar_and_reminds_of_nothing(town: Town
     (letter,) = letters("Cancelled: Earl Grey")
     gone = entry(letter)
     assert (gone.method.value, gone.vevent.status.value) == ("CANCEL", "CANCELLED")
-    assert gone.vevent.sequence.value == "1"
+    assert revision(gone) > revision(entry(letters("You are booked")[0]))
     assert len([text for text in town.texts() if "is cancelled" in text]) == 1
     town.go_to(TEN + timedelta(days=2))
     assert not town.reminders()
@@ -247,6 +262,112 @@ def test_an_order_that_came_to_nothing_is_told_of_nothing(
     order.set_status("Pending")
     town.go_to(TEN + 2 * HOUR)
     assert len(town.reminders()) == 1, "it was paid after all"
+
+
+def test_each_end_of_a_booking_that_was_confirmed_is_told(
+    town: Town, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payment that is declined, made after all and declined once more: calendars follow each word."""
+    settings.CROSSCHANNEL_NON_CONVERTING_STATUSES = ["Declined"]
+    settings.OSCAR_INITIAL_ORDER_STATUS = "Pending"
+    monkeypatch.setattr(Order, "pipeline", {"Pending": ("Declined",), "Declined": ("Pending",)})
+    make_event(town)
+    order = town.book()
+    for status in ("Declined", "Pending", "Declined"):
+        town.wait(hours=1)
+        order.set_status(status)
+        town.settle()
+    order.lines.get().set_status("Cancelled")
+    town.wait(hours=1)
+
+    told = [entry(letter) for letter in letters("Earl Grey")]
+    assert [each.method.value for each in told] == ["REQUEST", "CANCEL", "REQUEST", "CANCEL"]
+    assert revision(told[0]) < revision(told[1]) < revision(told[2]) < revision(told[3])
+
+
+def test_two_words_of_one_end_are_one_message(town: Town) -> None:
+    """A status of the order and one of its lines, a second apart."""
+    make_event(town)
+    order = town.book()
+    town.wait(minutes=5)
+    order.lines.get().set_status("Cancelled")
+    for seconds in (1, 0):
+        at = town.now - timedelta(seconds=seconds)
+        voided = Event(name="order.voided", key="x", occurred_at=at, subjects={"order": order.pk})
+        schedules.inbox.publish(*events.follow(voided), now=town.now)
+    town.wait(hours=1)
+    assert len(letters("Booking cancelled")) == 1
+
+
+def test_who_books_anew_has_the_entry_again(town: Town) -> None:
+    event = make_event(town)
+    order = town.book()
+    town.wait(hours=1)
+    order.lines.get().set_status("Cancelled")
+    town.wait(hours=1)
+    town.book()
+    town.wait(hours=1)
+    town.move(event, starts_at=TEN + HOUR)
+
+    told = [entry(letter) for letter in letters("Earl Grey")]
+    assert [each.method.value for each in told] == ["REQUEST", "CANCEL", "REQUEST", "REQUEST"]
+    assert len({each.vevent.uid.value for each in told}) == 1
+    assert sorted(map(revision, told)) == list(map(revision, told))
+    assert len(set(map(revision, told))) == 4
+
+
+def test_a_booking_is_called_off_after_it_turned_out_whose_it_is(town: Town) -> None:
+    make_event(town)
+    user = make_user("ada@example.org")
+    keep = contacts.identify(user_id=user.pk, email=user.email, now=town.now)
+    order = town.book()
+    user.email = ADA
+    user.save()
+    contacts.identify(user_id=user.pk, email=ADA, now=town.now)
+    assert Contact.objects.exclude(merged_into=None).get().merged_into == keep
+    town.wait(hours=1)
+    order.lines.get().set_status("Cancelled")
+    town.wait(hours=1)
+    assert len(letters("Booking cancelled")) == 1
+
+
+@pytest.mark.parametrize("quantity", [1, None])
+def test_what_a_shipping_event_cancels_is_no_seat(town: Town, quantity: int | None) -> None:
+    event = make_event(town)
+    order = town.book(seats=2)
+    town.book("bea@example.com", seats=3)
+    town.wait(hours=1)
+    report(order, "Cancelled", 1)
+    town.wait(hours=1)
+    assert (events.seats(event), events.people(event)) == (4, 2)
+    assert not letters("Booking cancelled")
+
+    report(order, "Cancelled", quantity)
+    town.wait(hours=1)
+    assert (events.seats(event), events.people(event)) == (3, 1)
+    assert len(letters("Booking cancelled")) == 1
+    assert not letters("Booking cancelled", "bea@example.com")
+    assert [each.seats for each in events.of_event(event, after=0, most=9)] == [3]
+
+
+def test_who_gave_no_number_reads_the_clock_of_their_default_address(town: Town, country: Any) -> None:
+    make_event(town)
+    australia = type(country).objects.create(
+        iso_3166_1_a2="AU", printable_name="Australia", is_shipping_country=True
+    )
+    user = make_user("finn@example.com")
+    where = {"last_name": "Finn", "line1": "1 Quay St", "line4": "Sydney"}
+    UserAddress.objects.create(user=user, country=country, state="WA", **where, is_default_for_billing=True)
+    UserAddress.objects.create(
+        user=user, country=australia, state="NSW", **where, is_default_for_shipping=True
+    )
+    order = town.order("", user=user, product=None, seats=1)
+    InboxEvent.objects.filter(name="order.placed").update(phone="", data={})
+    town.settle()
+
+    assert order.user == user
+    (confirmed,) = letters("You are booked", "finn@example.com")
+    assert "Friday, March 13, 2026, 4 a.m. AEDT" in confirmed.body
 
 
 @pytest.mark.rule(32, 39)
@@ -345,6 +466,28 @@ def test_only_the_place_changes(town: Town) -> None:
     assert len(town.reminders()) == 1
 
 
+def test_a_place_that_is_given_up_is_said_so(town: Town) -> None:
+    event = make_event(town, place="Town hall, York")
+    town.book()
+    town.move(event, place="")
+
+    (letter,) = letters("Changed: Earl Grey")
+    assert "now takes place online" in letter.body
+    assert "now takes place online. More in our email." in town.texts()[0]
+
+
+def test_a_first_link_has_not_changed(town: Town) -> None:
+    event = make_event(town, place="Town hall, York", join_link="")
+    town.book()
+    town.move(event, join_link=ROOM)
+
+    (letter,) = letters("Link to join: Earl Grey")
+    (html,) = [part.content for part in letter.alternatives]
+    for said in (letter.body, html):
+        assert "can now be joined by a link" in said
+        assert "has changed" not in said
+
+
 def test_an_event_made_after_the_first_orders_reminds_their_buyers(town: Town) -> None:
     town.book()
     make_event(town)
@@ -365,12 +508,15 @@ def test_a_better_agenda_is_no_news(town: Town) -> None:
 def test_of_another_link_an_email_tells_and_no_text(town: Town) -> None:
     event = make_event(town)
     town.book()
+    town.wait(minutes=5)
     town.move(event, join_link="https://rooms.example.net/other")
     town.wait(hours=1)
 
     (letter,) = letters("Link changed: Earl Grey")
+    assert "the link to join your event has changed" in letter.body
     changed = entry(letter)
-    assert (changed.method.value, changed.vevent.sequence.value) == ("REQUEST", "1")
+    assert changed.method.value == "REQUEST"
+    assert revision(changed) > revision(entry(letters("You are booked")[0]))
     assert not town.texts()
     assert "rooms.example.net" not in letter.body, "the shop's own link leads on"
     town.go_to(TEN)
@@ -405,7 +551,7 @@ def test_a_cancelled_line_ends_the_booking_of_this_person_alone(town: Town) -> N
     (letter,) = letters("Booking cancelled: Earl Grey")
     gone, told = entry(letter), entry(letters("You are booked")[0])
     assert (gone.method.value, gone.vevent.uid.value) == ("CANCEL", told.vevent.uid.value)
-    assert int(gone.vevent.sequence.value) > int(told.vevent.sequence.value)
+    assert revision(gone) > revision(told)
     assert not letters("Booking cancelled", "bea@example.com")
     assert town.shopper().client.get(links.join_path(order.lines.get().pk)).status_code == 410
 

@@ -83,7 +83,9 @@ def test_who_books_an_event_agrees_to_texts_at_any_hour(shopper: Shopper, produc
     box = html.select_one(BOX)
     assert "Text me before it begins" in box.text
     assert "at any hour: Order updates, Events" in " ".join(box.text.split())
-    press(shopper, html, cc_topic=["order_updates", "events"])
+    thanked = press(shopper, html, cc_topic=["order_updates", "events"]).content.decode()
+    assert "what happens with your order" in thanked
+    assert ", and shortly before your event begins." in thanked
     fold()
     assert permitted() == {(US_PHONE, "order_updates"), (US_PHONE, "events")}
     assert ConsentEvent.objects.filter(source="thank_you", text__any_hour=True).count() == 2
@@ -99,9 +101,12 @@ def test_who_wants_texts_about_orders_already_is_asked_about_the_event_alone(
         product=product, starts_at=begins, ends_at=begins + timedelta(hours=1), zone="UTC", place="Here"
     )
     schedules.save(event, now=timezone.now())
-    box = bought(Shopper(), product).select_one(BOX)
+    html = bought(Shopper(), product)
+    box = html.select_one(BOX)
     assert isinstance(box, Tag)
     assert "at any hour: Events." in " ".join(box.text.split())
+    thanked = press(Shopper(), html, cc_topic=["events"]).content.decode()
+    assert "+1••••••0123 shortly before your event begins." in thanked
 
 
 def test_another_number_can_be_typed(shopper: Shopper, product: Any) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,9 +16,9 @@ from oscar.test import factories
 
 from oscar_crosschannel.core import tokens
 from oscar_crosschannel.core.sms import Encoding, segments
-from oscar_crosschannel.models import Contact, InboxEvent, Message
+from oscar_crosschannel.models import Contact, InboxEvent, Message, ScheduledEvent
 from oscar_crosschannel.oscar import parcels
-from oscar_crosschannel.services import consents, contacts, dispatch, links
+from oscar_crosschannel.services import consents, contacts, dispatch, inbox, links
 from tests.services.stage import CHANNELS, Letters, Wires, letters, wires
 
 EventHandler = get_class("order.processing", "EventHandler")
@@ -81,7 +81,11 @@ def shop(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     letters.cache_clear()
     wires.cache_clear()
     settings.CROSSCHANNEL_BASE_URL = "https://quillbrook.example"
-    pipeline = {"Pending": ("Shipped", "Delivered", "Cancelled"), "Shipped": ("Delivered", "Pending")}
+    pipeline = {
+        "Pending": ("Shipped", "Delayed", "Delivered", "Cancelled"),
+        "Shipped": ("Delayed", "Delivered", "Pending"),
+        "Delayed": ("Shipped", "Delivered"),
+    }
     monkeypatch.setattr(Order, "pipeline", pipeline)
     monkeypatch.setattr(Line, "pipeline", pipeline)
     with time_machine.travel(START, tick=False) as traveller:
@@ -227,6 +231,41 @@ def test_an_order_may_be_late_before_it_is_sent_and_on_its_way(shop: Shop) -> No
     ]
 
 
+@pytest.mark.parametrize("first", ["Shipped", "Delayed"])
+def test_by_its_statuses_too_an_order_may_be_late_before_it_is_sent_and_on_its_way(
+    first: str, shop: Shop
+) -> None:
+    story = ("Delayed", "Shipped", "Delayed", "Shipped", "Delayed")
+    for status in story[story.index(first) :]:
+        shop.order.set_status(status)
+        shop.wait(minutes=1)
+    assert [words.partition(".")[0] for words in told(shop)] == [
+        *(["your order 100023 takes longer than we thought"] if first == "Delayed" else []),
+        "your order 100023 is on its way",
+        "your order 100023 is on its way, but takes longer than we thought",
+    ]
+
+
+def test_a_line_that_was_sent_is_late_on_its_way(shop: Shop) -> None:
+    for status in ("Shipped", "Delayed"):
+        shop.set_lines(status, "Blue teapot")
+        shop.wait(minutes=1)
+    assert told(shop)[1:] == [
+        "sorry, 1 of 3 items of your order 100023 are on their way, but late: Blue teapot."
+    ]
+    assert segments(shop.texts[-1]).count == 1
+
+
+def test_a_delay_before_a_status_said_sent_is_another_than_the_one_after_it(shop: Shop) -> None:
+    shop.report_order("Delayed")
+    shop.wait(minutes=1)
+    shop.order.set_status("Shipped")
+    shop.wait(minutes=1)
+    shop.report_order("Delayed")
+    shop.wait(minutes=1)
+    assert told(shop)[2].startswith("your order 100023 is on its way, but takes longer than we thought")
+
+
 def test_what_is_late_after_one_parcel_is_the_rest(shop: Shop) -> None:
     shop.report({"Blue teapot": 1})
     shop.report_order("Delayed")
@@ -234,14 +273,42 @@ def test_what_is_late_after_one_parcel_is_the_rest(shop: Shop) -> None:
     assert told(shop)[1:] == ["sorry, 2 of 3 items of your order 100023 come later: 2 x Earl Grey."]
 
 
-def test_what_is_never_shipped_is_no_part_of_a_parcel(shop: Shop) -> None:
+@pytest.mark.parametrize("reported", [("Blue teapot", "Earl Grey"), ("Earl Grey", "Blue teapot")])
+def test_what_is_never_shipped_is_no_part_of_a_parcel(reported: Sequence[str], shop: Shop) -> None:
     ebook = factories.ProductClassFactory(name="E-book", requires_shipping=False)
     Product.objects.filter(title="Blue teapot").update(product_class=ebook)
+    for title in reported:
+        shop.report({title: WHOLE[title]})
+        shop.wait(minutes=1)
+    assert told(shop) == ["your order 100023 is on its way. Follow it:"]
+
+
+@pytest.mark.parametrize("is_variant", [False, True])
+def test_a_seat_is_no_part_of_a_parcel_whatever_the_class_of_its_product_says(
+    is_variant: bool, shop: Shop
+) -> None:
+    seat = Product.objects.get(title="Blue teapot")
+    assert seat.is_shipping_required
+    if is_variant:
+        tasting = Product.objects.create(
+            structure="parent", title="Tasting", product_class=seat.product_class
+        )
+        Product.objects.filter(pk=seat.pk).update(structure="child", parent=tasting, product_class=None)
+        seat = tasting
+    ScheduledEvent.objects.create(
+        product=seat,
+        starts_at=START + timedelta(days=9),
+        ends_at=START + timedelta(days=9, hours=1),
+        zone="America/Los_Angeles",
+        place="Weir Lane 4",
+        changed_at=START,
+    )
+    shop.set_lines("Cancelled", "Blue teapot")
+    shop.wait(minutes=1)
     shop.report({"Earl Grey": 2})
     shop.wait(minutes=1)
-    shop.report({"Blue teapot": 1})
-    shop.wait(minutes=1)
-    assert told(shop) == ["your order 100023 is on its way. Follow it:"]
+    assert not InboxEvent.objects.filter(name="parcel.cancelled").exists()
+    assert "your order 100023 is on its way. Follow it:" in told(shop)
 
 
 def test_the_link_of_a_known_carrier_leads_there_by_way_of_the_shop(shop: Shop, client: Client) -> None:
@@ -433,6 +500,16 @@ def test_a_fold_that_is_repeated_tells_nothing_twice(shop: Shop) -> None:
     InboxEvent.objects.update(processed_at=None, not_before=shop.now)
     shop.wait(minutes=1)
     assert len(shop.texts) == 1
+
+
+def test_news_that_were_taken_before_it_was_known_what_is_under_way_are_told(shop: Shop) -> None:
+    shop.report(WHOLE, what="Delayed")
+    (news,) = parcels.follow(inbox.as_event(InboxEvent.objects.get(name=parcels.MOVED)))
+    old = {name: value for name, value in news.data.items() if name != "is_under_way"}
+    inbox.publish(replace(news, data=old), now=shop.now)
+    InboxEvent.objects.filter(name=parcels.MOVED).update(processed_at=shop.now)
+    dispatch.tick(shop.now)
+    assert told(shop)[0].startswith("your order 100023 takes longer than we thought")
 
 
 def test_an_order_whose_buyer_has_no_account_any_more_is_nobodys(shop: Shop) -> None:

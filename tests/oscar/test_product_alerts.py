@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
+from django.db import OperationalError
 from django.db.models.signals import post_save
 from oscar.apps.customer.alerts.receivers import send_product_alerts
 from oscar.core.loading import get_class, get_model
@@ -235,6 +236,25 @@ def test_an_alert_that_cannot_be_judged_stops_no_other(
     assert (bad.status, good.status) == (ProductAlert.ACTIVE, ProductAlert.CLOSED)
     assert f"product alert #{bad.pk}" in caplog.text
     assert "bad@example.com" not in caplog.text
+
+
+def test_an_error_of_the_database_that_passes_loses_no_alert(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = ask(shop, email=GUEST)
+
+    def server_restarts(alert: Any) -> bool:
+        raise OperationalError("the server is restarting")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(product_alerts, "_can_buy", server_restarts)
+        shop.restock()
+        shop.wait(minutes=3)  # the next sweep finds this change of stock no more
+    assert not shop.email.calls
+    shop.wait(minutes=10)
+    assert shop.email.reached == [GUEST]
+    alert.refresh_from_db()
+    assert alert.status == ProductAlert.CLOSED
 
 
 def test_a_variant_is_shown_on_the_page_of_its_product(shop: Shop) -> None:
