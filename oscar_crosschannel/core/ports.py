@@ -55,6 +55,7 @@ class Shop(Protocol):
     def issue_vouchers(self, requests: Sequence[VoucherRequest]) -> Mapping[int, int]:
         """Create the codes inside the caller's transaction: message id → voucher id.
 
+        A code that exists already, even if it was withdrawn, is valid as the request says from then on.
         A request that cannot be served (no such offer) is missing from the answer.
         """
 

@@ -23,22 +23,25 @@ _NAME_LENGTH = 128
 
 
 def issue(requests: Sequence[VoucherRequest]) -> dict[int, int]:
-    """Create the codes of a chunk of messages: message id → voucher id. Four statements.
+    """Create the codes of a chunk of messages: message id → voucher id. Four statements, two more if any exists.
 
-    Runs in the caller's transaction. A code that exists already is reused, so that asking twice
-    gives one voucher; a request whose offer does not exist or is not open is left out.
+    Runs in the caller's transaction. A code that exists already is reused and made valid anew, so that asking
+    twice gives one voucher; a request whose offer does not exist or is not open is left out.
     """
     offers = _open_offers(requests)
     served = {request.code.upper(): request for request in requests if request.offer_id in offers}
     vouchers = {voucher.code: voucher for voucher in Voucher.objects.filter(code__in=served)}
+    link = Voucher.offers.through
+    if vouchers:
+        _renew(vouchers, served)
+        link.objects.filter(voucher__in=vouchers.values()).delete()
     fresh = [_voucher(code, request, offers) for code, request in served.items() if code not in vouchers]
     Voucher.objects.bulk_create(fresh)
-    link = Voucher.offers.through
-    link.objects.bulk_create(
-        link(voucher_id=voucher.pk, conditionaloffer_id=offers[served[voucher.code].offer_id].pk)
-        for voucher in fresh
-    )
     vouchers |= {voucher.code: voucher for voucher in fresh}
+    link.objects.bulk_create(
+        link(voucher_id=voucher.pk, conditionaloffer_id=offers[served[code].offer_id].pk)
+        for code, voucher in vouchers.items()
+    )
     return {request.message_id: vouchers[code].pk for code, request in served.items()}
 
 
@@ -72,6 +75,12 @@ def _open_offers(requests: Sequence[VoucherRequest]) -> Mapping[int | None, Any]
     if None in ids and (default := offers.filter(name=settings.VOUCHER_OFFER).first()) is not None:
         found[None] = default
     return found
+
+
+def _renew(vouchers: Mapping[str, Any], requests: Mapping[str, VoucherRequest]) -> None:
+    for code, voucher in vouchers.items():
+        voucher.start_datetime, voucher.end_datetime = requests[code].valid_from, requests[code].valid_until
+    Voucher.objects.bulk_update(vouchers.values(), ["start_datetime", "end_datetime"])
 
 
 def _voucher(code: str, request: VoucherRequest, offers: Mapping[int | None, Any]) -> Any:

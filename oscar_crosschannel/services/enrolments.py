@@ -168,9 +168,18 @@ def carry_over(gone: Contact, keep: Contact, *, now: datetime) -> None:
     theirs.exclude(twin).update(contact=keep)
     owed = Message.objects.filter(contact=gone, state__in=RECALLABLE)
     said = Message.objects.filter(contact=keep, intent=OuterRef("intent"), leg=OuterRef("leg"))
-    flag_needs_next(owed.filter(Exists(said), enrolment__isnull=False).values_list("enrolment_id", flat=True))
-    recall.cancel(owed.filter(Exists(said)), reason=Reason.DUPLICATE, now=now)
+    _call_off_what_was_said(owed.filter(Exists(said)), now)
     recall.replan(owed, contact=keep)
+
+
+def _call_off_what_was_said(messages: QuerySet[Message], now: datetime) -> None:
+    locked = messages.select_for_update(of=("self",), no_key=True).order_by("pk")
+    runs = dict(locked.values_list("pk", "enrolment_id"))
+    if not runs:
+        return
+    flag_needs_next(filter(None, runs.values()))
+    recall.cancel(Message.objects.filter(pk__in=runs), reason=Reason.DUPLICATE, now=now)
+    vouchers.withdraw(runs.keys(), now=now)
 
 
 def _begun_again(runs: QuerySet[Enrolment]) -> Iterator[int]:

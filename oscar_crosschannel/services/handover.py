@@ -97,10 +97,10 @@ def is_poison(chunk: Sequence[Claim], token: UUID) -> bool:
 def _held(claims: Sequence[Claim], token: UUID, now: datetime) -> set[int]:
     """What may go of what this claim still holds.
 
-    The tick that judged it may have begun before a guard paused marketing, or staff switched the flow off: so
-    both are asked here.
+    The tick that judged it may have begun before a guard paused marketing, or staff changed the flow or switched
+    it off: so all that is asked here.
     """
-    declared = {claim.message.pk: claim.planned.declared for claim in claims}
+    planned = {claim.message.pk: claim.planned for claim in claims}
     paused = Guard.objects.filter(channel=OuterRef("channel"), ended_at=None, level=Guard.Level.PAUSED)
     held = list(
         Message.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
@@ -111,15 +111,19 @@ def _held(claims: Sequence[Claim], token: UUID, now: datetime) -> set[int]:
             lease_until__gt=now,
         )
         .order_by("id")
-        .values_list("id", "purpose", Exists(paused), "flow__enabled", "flow__shadow")
+        .values_list("id", "purpose", Exists(paused), "flow__version", "flow__enabled", "flow__shadow")
     )
     guarded = {pk for pk, purpose, is_paused, *_ in held if is_paused and purpose == Purpose.MARKETING}
-    silent = {pk for pk, *_, on, shadow in held if _is_silent(declared[pk], on, shadow)} - guarded
-    for reason, stopped in ((Reason.GUARDED, guarded), ("", silent)):
+    changed = {
+        pk
+        for pk, *_, version, on, shadow in held
+        if version != planned[pk].plan.version or _is_silent(planned[pk].declared, on, shadow)
+    } - guarded
+    for reason, stopped in ((Reason.GUARDED, guarded), ("", changed)):
         if stopped:
             waiting = Message.objects.filter(pk__in=stopped)
             recall.replan(waiting, due_at=now + JUDGED_ANEW, reason=reason)
-    return {pk for pk, *_ in held} - guarded - silent
+    return {pk for pk, *_ in held} - guarded - changed
 
 
 def _is_silent(declared: Plan, enabled: bool | None, shadow: bool | None) -> bool:

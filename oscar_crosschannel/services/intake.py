@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from django.db import DatabaseError, transaction
-from django.db.models import QuerySet
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q, QuerySet
 
 from ..conf import shop
 from ..core.events import OLD, Event
@@ -26,6 +26,7 @@ from ..core.rulings import Reason
 from ..models import Contact, InboxEvent, Watermark
 from . import (
     clicks,
+    conditions,
     consents,
     contacts,
     delivery,
@@ -39,7 +40,7 @@ from . import (
     sign_ups,
     waking,
 )
-from .plans import Plans
+from .plans import PlannedFlow, Plans
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,10 @@ def sweep(since: datetime, *, now: datetime, is_behind: bool = False) -> bool:
     """
     late = dict(behind().values_list("name", "at")) if is_behind else {}
     found, failed = False, []
-    for name, look in shop().sweeps().items():
+    searches = shop().sweeps()
+    if gone := late.keys() - {f"{BEHIND}{name}" for name in searches}:  # the store has them no more
+        Watermark.objects.filter(name__in=gone).delete()
+    for name, look in searches.items():
         mark = f"{BEHIND}{name}"
         begins = late.get(mark, since)
         try:
@@ -179,8 +183,10 @@ def try_again(event_ids: Collection[int], *, now: datetime) -> int:
 
 
 def _set_back(row: InboxEvent, told: str, now: datetime, *, left: Any) -> None:
+    """Have an event tried again later; not what was published anew meanwhile, or taken by another worker."""
     tries = row.tries + 1
-    InboxEvent.objects.filter(pk=row.pk, occurred_at=row.occurred_at).update(
+    as_it_was = InboxEvent.objects.filter(occurred_at=row.occurred_at, tries=row.tries, processed_at=None)
+    as_it_was.filter(pk=row.pk).update(
         tries=tries,
         error=told[:2000],
         left=left,
@@ -199,6 +205,7 @@ class _Rest:
 
     contact: Contact | None
     todo: Collection[str]  #: keys of flows to start, and `_FOLLOWS`
+    is_late: bool = False  #: an earlier try failed, and the world went on
     errors: dict[str, str] = field(default_factory=dict)  #: by the key of a flow, or `_FOLLOWS`
 
     def told(self) -> str:
@@ -217,6 +224,7 @@ def _handle(row: InboxEvent, plans: Plans, now: datetime) -> _Rest:
         handler(event, plans, now=now)
         return _Rest(None, ())
     rest = _everything(event, plans, now) if row.left is None else _left_over(row.left)
+    rest.is_late = row.tries > 0 or row.left is not None
     if rest.contact is not None:
         _start(event, rest.contact, plans, rest, now)
     if _FOLLOWS in rest.todo:
@@ -311,7 +319,25 @@ def _start(event: Event, contact: Contact, plans: Plans, rest: _Rest, now: datet
     for planned in plans.started_by(event.name):
         if planned.plan.enabled and planned.plan.key in rest.todo:
             with _apart(planned.plan.key, rest, "starting flow %s failed", planned.plan.key):
-                enrolments.enrol(contact, planned, event, now=now)
+                if not (rest.is_late and _was_stopped(contact, planned, event)):
+                    enrolments.enrol(contact, planned, event, now=now)
+
+
+def _was_stopped(contact: Contact, planned: PlannedFlow, event: Event) -> bool:
+    """Whether what ends this flow has happened to the person since the event, and found no run to end."""
+    person = conditions.people_of({contact.pk: contact.user_id})[contact.pk]
+    theirs = Q(phone__in=person.phones)
+    for email in person.emails:
+        theirs |= Q(email__iexact=email)
+    if person.user_id is not None:
+        theirs |= Q(user_id=person.user_id)
+    stops = Q(pk__in=[])
+    for stop in planned.plan.stops:
+        same = {f"subjects__{stop.same}": event.subjects.get(stop.same)} if stop.same else {}
+        stops |= Q(name=stop.event, **same)
+    # by when they were worked off, for which there is an index
+    since = InboxEvent.objects.filter(processed_at__gte=event.occurred_at, occurred_at__gte=event.occurred_at)
+    return since.filter(theirs, stops).exists()
 
 
 def _follow(event: Event, rest: _Rest, now: datetime) -> None:
@@ -326,8 +352,8 @@ def _apart(part: str, rest: _Rest, doing: str, *values: object) -> Iterator[None
     try:
         with transaction.atomic():
             yield
-    except DatabaseError:
-        raise  # all of the event is tried again
+    except (OperationalError, InterfaceError):
+        raise  # of the whole database, or of its locks: all of the event is tried again
     except Exception as error:
         failures.log(logger, error, doing, *values)
         rest.errors[part] = _words(error)

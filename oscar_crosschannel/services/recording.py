@@ -104,6 +104,9 @@ def _told(result: Result, now: datetime) -> _Verdict:
             return _refused(result.claim, refusal, now)
         case PutOff(until=until, reason=reason):
             return _Verdict(State.PLANNED, reason, min(until, message.expires_at), keeps_call=False)
+        case Reason.NOT_PREPARED as reason:  # counted as a call, so that it ends
+            verdict = _retry(message, None, now)
+            return replace(verdict, reason=verdict.reason or reason)
         case Reason() as reason:
             return _Verdict(_STATE_OF.get(reason, State.DROPPED), reason)
         case _:

@@ -59,7 +59,7 @@ def send(
     except Exception as error:
         failures.log(logger, error, "preparing %d messages failed", len(handed))
         budget.settle()
-        yield from _later(handed, clock)
+        yield from _later(handed)
         return
     for item, content, each in zip(handed, contents, units, strict=True):
         if not isinstance(content, Content):
@@ -81,10 +81,9 @@ def send(
     budget.settle()
 
 
-def _later(handed: Sequence[Handed], clock: Clock) -> Iterator[Result]:
+def _later(handed: Sequence[Handed]) -> Iterator[Result]:
     """No provider was called, so none of these is in doubt."""
-    again = PutOff(clock() + JUDGED_ANEW, Reason.NOT_PREPARED)
-    return (Result(item.claim, item.attempt, again) for item in handed)
+    return (Result(item.claim, item.attempt, Reason.NOT_PREPARED) for item in handed)
 
 
 class _Author:
@@ -224,12 +223,12 @@ def words_context(item: Handed) -> dict[str, Any]:
     )
 
 
-def _call(item: Handed, content: Content, now: datetime) -> Receipt | ChannelError | PutOff:
+def _call(item: Handed, content: Content, now: datetime) -> Receipt | ChannelError | Reason:
     try:
         outbound = _outbound(item, content, now)
     except Exception as error:
         failures.log(logger, error, "preparing message %d failed", item.claim.message.pk)
-        return PutOff(now + JUDGED_ANEW, Reason.NOT_PREPARED)
+        return Reason.NOT_PREPARED
     try:
         return channel(item.claim.channel).send(outbound)
     except ChannelError as error:

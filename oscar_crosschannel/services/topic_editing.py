@@ -43,8 +43,7 @@ def keep(topic: Topic, further: Mapping[str, topics.Words | None], *, now: datet
             defaults = {"name": own.name, "description": own.description}
             TopicWords.objects.update_or_create(topic=topic, language=language, defaults=defaults)
     if before is not None and before != (topic.purpose, topic.minimum_age):
-        for flow in flows_of(topic.key):
-            following.follow(flow.flow_id, about=True, now=now)
+        following.follow_topic([flow.flow_id for flow in flows_of(topic.key)], now=now)
 
 
 def flows_of(key: str) -> list[PlannedFlow]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +25,8 @@ _MAY_BE_TOLD = (State.SENDING, State.SENT, State.UNKNOWN)
 def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int, VoucherGrant]:
     """Codes by message id, inside the caller's transaction. A missing id means none is to be had.
 
-    Asking again for the same message (another try) gives the same code back, while it is valid.
+    Asking again for the same message (another try) gives the same code back, while it is valid. One that was
+    withdrawn comes to life again, unless it was spent: the message goes out after all.
     """
     if not wanted:
         return {}
@@ -32,10 +34,17 @@ def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int,
         grant.message_id: grant
         for grant in VoucherGrant.objects.filter(message__in=[message for message, _ in wanted])
     }
+    asleep = _unspent({pk: grant for pk, grant in known.items() if grant.withdrawn_at is not None})
     fresh = [(message, step) for message, step in wanted if message.pk not in known]
     fresh = fresh[: _spend(len(fresh), now)]
     requests = [_request(message, step, now) for message, step in fresh]
-    voucher_ids = shop().issue_vouchers(requests) if requests else {}
+    again = [
+        # the key that codes are made with may be another one by now
+        replace(_request(message, step, now), code=asleep[message.pk].code)
+        for message, step in wanted
+        if message.pk in asleep
+    ]
+    voucher_ids = shop().issue_vouchers([*requests, *again]) if requests or again else {}
     contacts = {message.pk: message.contact_id for message, _ in fresh}
     created = [
         VoucherGrant(
@@ -51,14 +60,34 @@ def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int,
     ]
     rows.insert_new(VoucherGrant, created)
     _give_back(len(requests) - len(created), now)
+    _revive([(asleep[request.message_id], request) for request in again], voucher_ids, now)
     usable = {
         pk: grant for pk, grant in known.items() if grant.valid_until > now and grant.withdrawn_at is None
     }
     return usable | {grant.message_id: grant for grant in created}
 
 
+def _unspent(grants: Mapping[int, VoucherGrant]) -> dict[int, VoucherGrant]:
+    spent = used(grants.values()) if grants else set()
+    return {pk: grant for pk, grant in grants.items() if grant.pk not in spent}
+
+
+def _revive(
+    asleep: Sequence[tuple[VoucherGrant, VoucherRequest]], voucher_ids: Mapping[int, int], now: datetime
+) -> None:
+    """Let codes that nobody was told be valid anew, where the shop served them. They were counted when made."""
+    changes = []
+    for grant, request in asleep:
+        if request.message_id in voucher_ids:
+            grant.voucher_id, grant.granted_at = voucher_ids[request.message_id], now
+            grant.valid_until, grant.withdrawn_at = request.valid_until, None
+            changes.append((grant.pk, grant.voucher_id, now, grant.valid_until, None))
+    columns = ["voucher", "granted_at", "valid_until", "withdrawn_at"]
+    rows.update_rows(VoucherGrant, columns, changes, only={})
+
+
 def withdraw(message_ids: Collection[int] | QuerySet[Message, Any], *, now: datetime) -> None:
-    """Make the codes of messages that were certainly not sent, and never will be, unusable."""
+    """Make the codes of messages that were certainly not sent unusable. They still count towards the day's budget."""
     grants = VoucherGrant.objects.filter(message_id__in=message_ids, withdrawn_at=None)
     if voucher_ids := list(grants.exclude(voucher=None).values_list("voucher_id", flat=True)):
         shop().withdraw_vouchers(voucher_ids)

@@ -27,6 +27,7 @@ from oscar_crosschannel.models import (
 )
 from oscar_crosschannel.models.messages import Lane
 from oscar_crosschannel.services import evidence, topics
+from oscar_crosschannel.services.handover import JUDGED_ANEW
 from oscar_crosschannel.services.plans import load_plans
 from tests.admin import ledger
 from tests.admin.ledger import NOW
@@ -178,7 +179,8 @@ def test_what_is_planned_follows_another_purpose(editor: Client) -> None:
     saved(editor, "basket_reminders", purpose="requested")
 
     waiting.refresh_from_db()
-    assert (waiting.purpose, waiting.lane, waiting.due_at) == ("requested", Lane.URGENT, NOW)
+    assert (waiting.purpose, waiting.lane) == ("requested", Lane.URGENT)
+    assert waiting.due_at == NOW + JUDGED_ANEW
 
 
 # It refuses.

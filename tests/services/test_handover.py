@@ -13,13 +13,15 @@ from oscar_crosschannel import Context
 from oscar_crosschannel.core.clicks import TRAP
 from oscar_crosschannel.core.lifecycle import State, Status
 from oscar_crosschannel.core.outbound import NotSent
+from oscar_crosschannel.core.plan import StepTuning, Tuning
 from oscar_crosschannel.core.rulings import Reason
-from oscar_crosschannel.models import Attempt, Contact, Enrolment, Message
+from oscar_crosschannel.models import Attempt, Contact, Enrolment, Flow, Message
 from oscar_crosschannel.models.messages import Lane
 from oscar_crosschannel.services import enrolments, judging, limits, recall
 from oscar_crosschannel.services.dispatch import tick
-from oscar_crosschannel.services.handover import hand_over
+from oscar_crosschannel.services.handover import JUDGED_ANEW, hand_over
 from oscar_crosschannel.services.plans import load_plans
+from oscar_crosschannel.services.tuning import lock, retune
 from tests.factories import NOON, enrol_all, make_contacts
 from tests.services.stage import Asked, Either, Letter, Letters, Pair, Wires, write_words
 
@@ -90,6 +92,30 @@ def test_what_is_handed_over_is_not_handed_over_again() -> None:
     assert len(hand_over(batch.claims, batch.token, now=AFTERNOON).handed) == 3
     assert hand_over(batch.claims, batch.token, now=AFTERNOON).handed == []
     assert Attempt.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [StepTuning(removed=True), StepTuning(delay=-HOUR, expires=24 * HOUR)],
+    ids=["switched off", "earlier"],
+)
+def test_a_step_that_changed_is_not_sent_by_a_tick_that_knows_it_as_it_was(
+    email: Letters, change: StepTuning
+) -> None:
+    """What the change makes due at once is due for the tick that runs already, too."""
+    write_words(Pair)
+    enrol_all(make_contacts(3), Pair, anchor=AFTERNOON)  # in an hour
+    before = load_plans()
+    flow = lock(Flow.objects.get(key=Pair.key).pk)
+    retune(flow, Pair.plan(), Tuning(steps={"first": change}), now=AFTERNOON)
+    batch = judging.judge(Lane.FLOW, before, limits.load(), now=AFTERNOON, closed={})
+    assert len(batch.claims) == 3
+    assert hand_over(batch.claims, batch.token, now=AFTERNOON).handed == []
+    assert set(Message.objects.values_list("state", "due_at")) == {(State.PLANNED, AFTERNOON + JUDGED_ANEW)}
+
+    tick(AFTERNOON + JUDGED_ANEW)
+    gone = Message.objects.filter(step_key="first", reason=Reason.STEP_REMOVED)
+    assert (len(email.calls), gone.count()) == ((0, 3) if change.removed else (3, 0))
 
 
 @pytest.mark.rule(19)

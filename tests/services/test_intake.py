@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from oscar_crosschannel import After, Blueprint, On, send
@@ -16,7 +16,7 @@ from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.models import Belonging, Contact, ContactPoint, Enrolment, InboxEvent, Message
 from oscar_crosschannel.services import dispatch, inbox, intake
 from tests.factories import NOON, registered
-from tests.services.shoppers import ANN, PHONE, guest
+from tests.services.shoppers import ANN, PHONE, account, guest
 from tests.services.stage import Letters, Pair
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -247,6 +247,137 @@ def test_what_never_works_is_set_aside_at_last_and_can_be_tried_again(
     dispatch.tick(soon)
     assert (started(broken), entry().error) == (1, "")
     assert intake.try_again([entry().pk], now=soon) == 0, "it was worked off"
+
+
+def test_what_the_database_refuses_of_one_part_undoes_no_stop(
+    email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def follows(self: object, event: Event) -> list[Event]:
+        if event.name == "order.placed":
+            InboxEvent.objects.create(name="order.placed", key="order:1", occurred_at=NOON, not_before=NOON)
+        return []
+
+    monkeypatch.setattr(type(shop()), "follows", follows)
+    take(began())
+    take(order())
+    assert Enrolment.objects.get(flow__key=Pair.key).end_reason == "purchased"
+    assert entry().left["parts"] == ["what follows"]
+    assert entry().error.startswith("what follows: IntegrityError")
+
+
+def test_what_the_whole_database_is_in_for_is_tried_again_as_a_whole(
+    email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def follows(self: object, event: Event) -> list[Event]:
+        raise OperationalError("deadlock detected")
+
+    take(began())
+    with monkeypatch.context() as broken:
+        broken.setattr(type(shop()), "follows", follows)
+        take(order())
+        assert (entry().left, entry().tries) == (None, 1)
+    dispatch.tick(NOON + timedelta(minutes=4))
+    assert entry().error == ""
+    assert Enrolment.objects.get(flow__key=Pair.key).end_reason == "purchased"
+
+
+def test_a_worker_that_failed_does_not_take_back_what_another_has_done_since(
+    email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other takes the event between the end of the first one's transaction and its note of the failure."""
+    with monkeypatch.context() as broken:
+        broken.setattr(intake.contacts, "identify", lambda **kwargs: 1 / 0)
+
+        def log(*args: object) -> None:
+            broken.undo()
+            dispatch.tick(NOON + timedelta(minutes=1))
+
+        broken.setattr(intake.failures, "log", log)
+        take(began())
+    assert Enrolment.objects.count() == 1
+    done = InboxEvent.objects.get()
+    assert (done.tries, done.error) == (0, "")
+    assert done.processed_at is not None
+
+
+#: When the failed start is tried again, after a stop that found no run.
+RETRY = NOON + timedelta(minutes=4)
+
+
+def start_late(
+    monkeypatch: pytest.MonkeyPatch, *meanwhile: Event, whole: bool = False, user_id: int | None = None
+) -> bool:
+    """`pair.began` fails, other things happen, and it is tried again; whether that begins a run."""
+    with monkeypatch.context() as broken:
+        part = (intake.contacts, "identify") if whole else (intake.enrolments, "enrol")
+        broken.setattr(*part, lambda *args, **kwargs: 1 / 0)
+        take(began(phone=PHONE, user_id=user_id))
+    for event in meanwhile:
+        inbox.publish(event, now=NOON)
+    dispatch.tick(NOON + timedelta(minutes=2))
+    dispatch.tick(RETRY)
+    assert InboxEvent.objects.get(name="pair.began").error == ""
+    return Enrolment.objects.filter(flow__key=Pair.key).exists()
+
+
+SOON, BEFORE = NOON + timedelta(minutes=1), NOON - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["all of it failed", "the start failed"])
+def test_a_start_that_is_tried_again_begins_no_run_after_its_stop(
+    email: Letters, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    bought = order(email=ANN.upper(), occurred_at=SOON)
+    assert not start_late(monkeypatch, bought, whole=whole)
+
+
+@pytest.mark.parametrize("known_by", ["phone", "account"])
+def test_a_stop_is_theirs_by_whatever_names_them(
+    email: Letters, monkeypatch: pytest.MonkeyPatch, known_by: str
+) -> None:
+    user_id = account().pk
+    mark = {"phone": PHONE} if known_by == "phone" else {"user_id": user_id}
+    bought = order(**{"email": "", "occurred_at": SOON, **mark})
+    assert not start_late(monkeypatch, bought, user_id=user_id)
+
+
+@pytest.mark.parametrize(
+    "other", [{"email": "bob@example.com"}, {"occurred_at": BEFORE}], ids=["bob", "earlier"]
+)
+def test_a_start_that_is_tried_again_begins_its_run_if_nothing_stopped_it(
+    email: Letters, monkeypatch: pytest.MonkeyPatch, other: dict[str, object]
+) -> None:
+    assert start_late(monkeypatch, order(**{"occurred_at": SOON} | other))
+
+
+@pytest.fixture
+def about_one() -> Iterator[type[Blueprint]]:
+    """A flow about one order, which ends with that order only."""
+
+    @registered
+    class AboutOne(Blueprint):
+        """About one order"""
+
+        topic = "order_updates"
+        start = On("about.began")
+        stops = (On("about.over", same="order"),)
+        step = send("email", at=After(days=1))
+
+    yield AboutOne
+    flows.unregister("about_one")
+
+
+@pytest.mark.parametrize("ended", [1, 2])
+def test_a_start_that_is_tried_again_heeds_only_stops_about_the_same(
+    email: Letters, about_one: type[Blueprint], monkeypatch: pytest.MonkeyPatch, ended: int
+) -> None:
+    start = Event(name="about.began", key="1", occurred_at=NOON, email=ANN, subjects={"order": 1})
+    with monkeypatch.context() as broken:
+        broken.setattr(intake.enrolments, "enrol", lambda *args, **kwargs: 1 / 0)
+        take(start)
+    take(Event(name="about.over", key="1", occurred_at=SOON, email=ANN, subjects={"order": ended}))
+    dispatch.tick(RETRY)
+    assert started(about_one) == (0 if ended == 1 else 1)
 
 
 def test_what_is_published_again_is_worked_off_as_a_whole(email: Letters, broken: type[Blueprint]) -> None:

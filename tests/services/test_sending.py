@@ -177,8 +177,8 @@ def test_a_budget_that_cannot_be_asked_leaves_no_text_in_doubt(
     enrol_all(make_contacts(2), Text, anchor=AFTERNOON - HOUR)
     with monkeypatch.context() as broken:
         broken.setattr(sms_budget, "_locked", lambda now: 1 / 0)
-        assert tick(AFTERNOON).outcomes == {"PutOff": 2}
-    waiting = Message.objects.filter(state=State.PLANNED, reason=Reason.NOT_PREPARED, calls=0)
+        assert tick(AFTERNOON).judged == 2
+    waiting = Message.objects.filter(state=State.PLANNED, reason=Reason.NOT_PREPARED)
     assert (sms.calls, waiting.count()) == ([], 2)
     tick(AFTERNOON + timedelta(minutes=3))
     assert len(set(sms.reached)) == len(sms.calls) == 2
@@ -208,6 +208,25 @@ def test_a_message_whose_links_cannot_be_made_is_not_in_doubt(
     monkeypatch.setattr(links, "reply_address", lambda message_id: 1 / 0)
     tick(AFTERNOON)
     assert (email.calls, Message.objects.get().reason) == ([], Reason.NOT_PREPARED)
+
+
+@pytest.mark.rule(79)
+def test_what_can_never_be_prepared_is_given_up(email: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_words(Letter)
+    enrol_all(make_contacts(1), Letter, anchor=AFTERNOON - HOUR)
+    monkeypatch.setattr(links, "reply_address", lambda message_id: 1 / 0)
+    now, pauses = AFTERNOON, []
+    for _ in range(20):
+        tick(now)
+        message = Message.objects.get()
+        if message.state != State.PLANNED:
+            break
+        assert message.reason == Reason.NOT_PREPARED
+        pauses.append(message.due_at - now)
+        now = message.due_at
+    assert (message.state, message.reason, email.calls) == (State.FAILED, Reason.GAVE_UP, [])
+    assert Attempt.objects.count() == 6
+    assert pauses[-1] > 4 * pauses[0]
 
 
 @pytest.mark.rule(41)

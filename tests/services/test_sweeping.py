@@ -71,3 +71,9 @@ def test_a_search_that_failed_looks_again_from_where_it_was(searches: Searches) 
     assert others == sorted(set(others)), "the other search does not look at anything twice"
     assert (first, last) == (others[0], others[-1])
     assert not intake.behind().exists()
+
+
+def test_a_search_that_the_store_has_no_more_is_not_waited_for(searches: Searches) -> None:
+    Watermark.objects.create(name=f"{intake.BEHIND}wish lists", at=NOON - MINUTE)
+    assert not dispatch.tick(NOON).failed
+    assert not intake.behind().exists()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from oscar.core.loading import get_model
+from oscar.test.factories import create_order
 
 from oscar_crosschannel.core.events import Event
 from oscar_crosschannel.core.lifecycle import State
@@ -14,7 +15,7 @@ from oscar_crosschannel.core.outbound import NotSent, Refused, SenderBroken, Unk
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Contact, FlowStep, Message, VoucherBudget, VoucherGrant
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import inbox, judging, limits, vouchers
+from oscar_crosschannel.services import contacts, inbox, judging, limits, vouchers
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
 from oscar_crosschannel.services.plans import load_plans
@@ -204,14 +205,84 @@ def test_a_step_that_brings_no_code_any_more_takes_it_along(offer: Any, email: L
     assert withdrawn()
 
 
-def test_a_code_that_was_withdrawn_is_given_to_nobody(offer: Any, email: Letters) -> None:
+def test_a_code_that_was_withdrawn_lives_again_when_its_message_goes_out_after_all(
+    offer: Any, email: Letters, settings: Any
+) -> None:
+    """Staff switch the code of a step off, and on again with another offer; meanwhile the shop's key was changed."""
+    email.fail(SenderBroken("wrong password"))
+    settings.CROSSCHANNEL_VOUCHER_DAILY_BUDGET = 1
+    enter(1)
+    tick(AFTERNOON)
+    code = VoucherGrant.objects.get().code
+    vouchers.withdraw([Message.objects.get().pk], now=AFTERNOON)
+    other = make_offer("Half off")
+    FlowStep.objects.create(flow=Message.objects.get().flow, key="only", offer=other)
+    settings.CROSSCHANNEL_LINK_KEYS = ["a" * 50]
+    email.work()
+    tick(AFTERNOON + HOUR)
+    assert (Message.objects.get().state, withdrawn()) == (State.SENT, False)
+    assert email.calls[-1].content.text.split()[0] == code == Voucher.objects.get().code
+    voucher, grant = Voucher.objects.get(), VoucherGrant.objects.get()
+    assert (voucher.start_datetime, voucher.end_datetime) == (grant.granted_at, grant.valid_until)
+    assert grant.granted_at >= AFTERNOON + HOUR
+    assert voucher.is_active(AFTERNOON + timedelta(hours=72))
+    assert list(voucher.offers.all()) == [other]
+    assert VoucherBudget.objects.get().issued == 1
+
+
+def test_a_code_that_was_withdrawn_and_yet_spent_is_given_to_nobody(
+    offer: Any, email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
     email.fail(SenderBroken("wrong password"))
     enter(1)
     tick(AFTERNOON)
     vouchers.withdraw([Message.objects.get().pk], now=AFTERNOON)
+    voucher = Voucher.objects.get()
+    voucher.applications.create(order=create_order())
     email.work()
     tick(AFTERNOON + HOUR)
     assert Message.objects.get().reason == Reason.VOUCHER_UNAVAILABLE
+
+
+def test_what_is_said_after_all_because_an_order_came_to_nothing_has_its_code(
+    offer: Any, email: Letters
+) -> None:
+    email.fail(SenderBroken("wrong password"))
+    (person,) = enter(1)
+    tick(AFTERNOON)
+    address = person.points.get(channel="email").address
+    placed = AFTERNOON + timedelta(minutes=5)
+    inbox.publish(Event(name="order.placed", key="1", occurred_at=placed, email=address), now=placed)
+    tick(placed)
+    assert withdrawn()
+    email.work()
+    voided = Event(
+        name="order.voided",
+        key="1",
+        occurred_at=placed + HOUR,
+        email=address,
+        data={"placed_at": placed.isoformat()},
+    )
+    inbox.publish(voided, now=voided.occurred_at)
+    tick(voided.occurred_at)
+    tick(voided.occurred_at + HOUR)
+    message = Message.objects.get(flow__key=Coupon.key)
+    assert (message.state, withdrawn()) == (State.SENT, False)
+    assert Voucher.objects.get().is_active(AFTERNOON + timedelta(days=3))
+
+
+def test_what_a_merge_calls_off_because_it_was_said_takes_its_code_along(offer: Any, email: Letters) -> None:
+    email.fail(SenderBroken("wrong password"))
+    gone, keep = enter(2)
+    tick(AFTERNOON)
+    Message.objects.update(enrolment=None)
+    said, twice = Message.objects.get(contact=keep), Message.objects.get(contact=gone)
+    Message.objects.filter(pk=twice.pk).update(intent=said.intent)
+    contacts.merge(keep, gone, now=AFTERNOON)
+    twice.refresh_from_db()
+    assert (twice.state, twice.reason) == (State.CANCELLED, Reason.DUPLICATE)
+    lost = VoucherGrant.objects.exclude(withdrawn_at=None)
+    assert [grant.message_id for grant in lost] == [twice.pk]
 
 
 def test_a_code_that_ran_out_while_the_sender_was_broken_is_not_sent(
