@@ -201,7 +201,9 @@ def _belongs_to_another(attempt: Attempt, provider_id: str) -> bool:
 
 
 def _find(channel_key: str, uuid: str, provider_id: str) -> Attempt | None:
-    attempts = Attempt.objects.select_related("message__point").filter(channel=channel_key)
+    attempts = Attempt.objects.select_related("message__point", "message__contact").filter(
+        channel=channel_key
+    )
     if (known := _uuid(uuid)) is not None and (found := attempts.filter(uuid=known).first()) is not None:
         return found
     return attempts.filter(provider_id=provider_id).first() if provider_id else None
@@ -214,10 +216,17 @@ def _agrees(attempt: Attempt, data: Mapping[str, Any]) -> bool:
         return False
     if reported and (attempt.provider_id not in ("", reported) or _belongs_to_another(attempt, reported)):
         return False
-    recipient, point = str(data["recipient"]).strip().lower(), attempt.message.point
-    if point is not None:
-        return point.address == recipient
-    return attempt.message.address_digest == contacts.digest(EMAIL, recipient)
+    return _went_to(attempt, str(data["recipient"]).strip().lower())
+
+
+def _went_to(attempt: Attempt, recipient: str) -> bool:
+    message = attempt.message
+    if message.channel != attempt.channel:  # it was dropped, or has gone by another channel since
+        owner = contacts.followed(message.contact)
+        return owner.points.filter(channel=attempt.channel, address=recipient).exists()
+    if message.point is not None:
+        return message.point.address == recipient
+    return message.address_digest == contacts.digest(EMAIL, recipient)
 
 
 def _uuid(text: str) -> UUID | None:

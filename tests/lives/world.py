@@ -412,9 +412,7 @@ class World:
         }  # fmt: skip
         event = Event(name="email.tracking", key=f"{flight.uuid}:{kind}", occurred_at=self.now, data=data)
         if inbox.record(event, now=self.now):
-            gone = kind == "bounced"
-            said = self.witness.is_unusable if gone else self.witness.stops
-            self._when_folded(flight.who, lambda: said(EMAIL, flight.address))
+            self._when_folded(flight.who, lambda: self._complained(kind, flight))
             self.seen[kind] += 1
 
     # What workers do
@@ -597,6 +595,13 @@ class World:
             self.witness.stops(SMS, flight.address, silence=True)
         elif code == "30006":
             self.witness.is_unusable(SMS, flight.address)
+
+    def _complained(self, kind: str, flight: Flight) -> None:
+        if kind == "bounced":
+            flight.excuse = flight.purpose != "marketing"
+            self.witness.is_unusable(EMAIL, flight.address)
+        else:
+            self.witness.stops(EMAIL, flight.address)
 
     def _publish(self, name: str, who: str, *, key: str = "", as_guest: bool = False, **details: Any) -> None:
         user = None if as_guest else self._users.get(who)

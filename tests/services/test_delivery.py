@@ -176,6 +176,26 @@ def test_what_was_promised_goes_by_email_when_the_text_cannot_be_delivered(
     assert Suppression.objects.get().channel == "sms", "a landline takes no texts"
 
 
+@pytest.mark.rule(27, 72)
+def test_a_complaint_about_an_email_counts_though_the_message_has_gone_by_text_since(
+    accepted: Wires, email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Either, "topic", "order_updates")
+    write_words(Either)
+    (person,) = make_contacts(1)
+    Contact.objects.update(primary_channel="email")
+    enrol_all([person], Either, anchor=AFTERNOON - timedelta(hours=1))
+    dispatch.tick(AFTERNOON)
+    first = Attempt.objects.get()
+    email_event(first, "bounced", key="full")
+    work()
+    assert (first.channel, len(accepted.calls)) == ("email", 1)
+    first.message.point = person.points.get(channel="email")
+    email_event(first, "complained", key="spam")
+    work(2)
+    assert Suppression.objects.get().cause == "complaint"
+
+
 def test_marketing_does_not_fall_back(accepted: Wires, email: Letters) -> None:
     _, attempt = sent(Either)
     callback(attempt, "undelivered", code="30008")
