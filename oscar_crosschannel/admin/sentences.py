@@ -99,7 +99,7 @@ REASONS: Mapping[Reason, Words] = {
     Reason.RENDER_ERROR: _("its words could not be put together (see the log)"),
     Reason.TOO_LONG: _("the text was too long"),
     Reason.PROVIDER_REFUSED: _("the provider refused it"),
-    Reason.GAVE_UP: _("the provider did not take it, however often it was tried"),
+    Reason.GAVE_UP: _("it could not be sent, however often it was tried"),
     Reason.POISON: _("the worker broke off each time it tried (see the log)"),
     Reason.NO_ANSWER: _("the provider did not report back"),
 }

@@ -21,7 +21,7 @@ _IN_THIRTY = {
     "marketing calls by email": 15,
     "marketing calls by sms": 2,
     "transactional calls by email": 15,
-    "transactional calls by sms": 15,
+    "transactional calls by sms": 6,
     "stops by email": 6,
     "stops by sms": 4,
     "confirmed": 40,
