@@ -17,11 +17,7 @@ pytestmark = pytest.mark.django_db
 
 _SETTING = re.compile(r"^(CROSSCHANNEL_\w+) =", re.MULTILINE)
 _OPTIONAL = ("CROSSCHANNEL_SMS_BACKEND", "CROSSCHANNEL_TWILIO")
-NAMES = [
-    name
-    for name in _SETTING.findall("\n".join([*guide.read().settings, *guide.read().later]))
-    if name not in _OPTIONAL
-]
+NAMES = [name for name in _SETTING.findall("\n".join(guide.read().settings)) if name not in _OPTIONAL]
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,6 @@ class Guide:
     urls: list[str]  #: for the end of the URLconf
     prepare: list[str]
     run: list[str]
-    later: list[str]  #: settings to be made before the shop opens
 
 
 def read() -> Guide:
@@ -31,7 +30,7 @@ def read() -> Guide:
     for kind, code in _BLOCK.findall(own):
         kinds[kind].append(code)
     install, prepare, run = kinds[""]
-    settings, sqlite, urls, later = kinds["python"]
+    settings, sqlite, urls = kinds["python"]
     twilio = next(code for code in _python(subsections) if "CROSSCHANNEL_TWILIO" in code)
     return Guide(
         install=_lines(install),
@@ -39,7 +38,6 @@ def read() -> Guide:
         urls=[urls],
         prepare=_lines(prepare),
         run=_lines(run),
-        later=[later],
     )
 
 
