@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 #: Lives of one part: small enough to share the work evenly.
-IN_EACH = 25
+IN_EACH = 50
 
 
 def main() -> int:

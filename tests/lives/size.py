@@ -18,7 +18,7 @@ LIVES_ON_POSTGRESQL = 12
 
 #: What happens at least in 30 lives, so that nothing is proven by silence. Far less than what does: lives differ.
 _IN_THIRTY = {
-    "marketing calls by email": 15,
+    "marketing calls by email": 10,
     "marketing calls by sms": 2,
     "transactional calls by email": 15,
     "transactional calls by sms": 6,
@@ -26,7 +26,7 @@ _IN_THIRTY = {
     "stops by sms": 4,
     "confirmed": 40,
     "orders": 2,
-    "merges": 2,
+    "merges": 1,
     "erasures": 2,
     "records of workers": 2,
     "in doubt": 1,

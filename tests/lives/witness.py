@@ -51,7 +51,8 @@ class Flight:
 
     @property
     def counts(self) -> bool:
-        return self.heard is not False
+        """Whether it takes room under limits, and must not be said again."""
+        return self.heard is not False and not self.excuse
 
     @property
     def at(self) -> datetime:
@@ -324,7 +325,7 @@ class Witness:
         for old in self._of_person(new):
             if new.purpose == CRITICAL and old.channel != new.channel:
                 continue
-            if old.intent == new.intent and old.counts and not old.excuse:
+            if old.intent == new.intent and old.counts:
                 yield f"the same went by {old.channel} at {old.at:%d %b %H:%M}"
 
     def _frequency(self, new: Flight) -> Iterator[str]:

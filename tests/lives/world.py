@@ -136,7 +136,6 @@ class World:
         user.save(update_fields=["email"])
         self._users[new] = user
         self._publish("user.registered", old)
-        self._when_folded(old, lambda: self.witness.one_person(old, new))
 
     def tick_box(self, who: str, channel: str, phone: str, *, as_guest: bool = False) -> None:
         """A consent box at a checkout. `as_guest`: whoever it is, they are not signed in."""
@@ -616,6 +615,8 @@ class World:
             ),
             now=self.now,
         )
+        if user and user.email != who:  # whoever it was that this address belonged to
+            self._when_folded(who, lambda: self.witness.one_person(who, user.email))
 
     def _is_folded(self) -> None:
         """What waited in the inbox is worked off now."""
