@@ -87,6 +87,10 @@ class Act(ABC):
     def choose(ids: Sequence[int]) -> QuerySet[Any]:
         """The rows that the address names, in a fixed order."""
 
+    def heading(self) -> str:
+        """What its page is called; the button is called as the act."""
+        return str(self.title)
+
     @abstractmethod
     def about(self) -> Iterable[str]:
         """What it would do, in numbers."""
@@ -183,7 +187,8 @@ def _ask(request: HttpRequest, model_admin: ActingAdmin, act: Act, form: forms.F
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": act.of._meta,
-        "title": act.title,
+        "title": act.heading(),
+        "act": act.title,
         "about": list(act.about()),
         "objection": act.objection(),
         "form": form,

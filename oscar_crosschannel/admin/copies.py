@@ -23,7 +23,7 @@ from ..core.facts import SMS
 from ..core.outbound import Content, Receipt
 from ..core.plan import Step
 from ..models import Contact, Copy, Flow
-from ..services import copies, previews, trials, tuning, unfolding
+from ..services import copies, previews, rendering, trials, tuning, unfolding
 from ..services.copies import Problem, Source
 from ..services.plans import PlannedFlow
 from ..services.rendering import CopyKey
@@ -101,7 +101,7 @@ def _url(name: str, key: CopyKey) -> str:
 
 
 class CopyForm(forms.Form):
-    """The parts of one message. Empty takes the shipped words."""
+    """The parts of one message. Empty takes the shipped words, if there are any."""
 
     def __init__(self, data: QueryDict | None = None, *, copy: Copy | None, parts: Sequence[str]) -> None:
         kept = {part: getattr(copy, part) if copy is not None else None for part in parts}
@@ -339,6 +339,7 @@ def _editor(
         "desk": desk,
         "form": form,
         "is_own": copy is not None,
+        "come": [part for part in desk.parts if rendering.has_file(desk.key, part)],
         "seen": meanwhile.token(meanwhile.shown([CopyForm(copy=copy, parts=desk.parts)])),
         "variables": _variables(desk, names),
         "syntax": _SYNTAX,

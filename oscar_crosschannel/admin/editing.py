@@ -103,6 +103,14 @@ class Sheet(ABC):
         """What keeping the valid forms would mean to people, a sentence each: staff are asked before."""
         return ()
 
+    def changes(self, sections: Sequence[Any]) -> Sequence[str]:
+        """What the valid forms would change, a sentence each: shown where staff are asked."""
+        return ()
+
+    def followed(self) -> str:
+        """What came of keeping the forms, a sentence for whoever saved them."""
+        return ""
+
     def buttons(self) -> Sequence[tuple[str, Words]]:
         """What else can be done with one press: name → what the button says."""
         return ()
@@ -196,7 +204,7 @@ class EditingAdmin(_ModelAdmin):
         if together is not None:
             messages.warning(request, meanwhile.sentence(sheet.row))
         elif are_valid and asked == "save" and (meaning := sheet.meaning(sections)):
-            return self._ask(request, sheet, meaning)
+            return self._ask(request, sheet, meaning, sheet.changes(sections))
         elif are_valid and asked in {"save", "confirm"}:
             return keep(request, sheet, lambda: sheet.keep(sections))
         return self._show(request, sheet, sections)
@@ -211,11 +219,10 @@ class EditingAdmin(_ModelAdmin):
     def _change(self, request: HttpRequest, sheet: Sheet, keep: Callable[[], str]) -> HttpResponse:
         before = sheet.told()
         told = keep()
-        after = sheet.told()
-        changes = [_difference(name, before.get(name, ""), words) for name, words in after.items()]
-        if found := [change for change in changes if change]:
+        if found := differences(before, sheet.told()):
             self.log_change(request, sheet.row, "; ".join(filter(None, [*found, told])))
-            messages.success(request, gettext("“%(title)s” was saved.") % {"title": sheet.title()})
+            saved = gettext("“%(title)s” was saved.") % {"title": sheet.title()}
+            messages.success(request, " ".join(filter(None, [saved, sheet.followed()])))
         else:
             messages.info(request, gettext("Nothing was changed."))
         return self._back()
@@ -223,13 +230,16 @@ class EditingAdmin(_ModelAdmin):
     def _back(self) -> HttpResponse:
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
 
-    def _ask(self, request: HttpRequest, sheet: Sheet, meaning: Sequence[str]) -> HttpResponse:
+    def _ask(
+        self, request: HttpRequest, sheet: Sheet, meaning: Sequence[str], changes: Sequence[str]
+    ) -> HttpResponse:
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": capfirst(sheet.title()),
             "meaning": meaning,
+            "changes": changes,
             "sent": [
                 (name, value)
                 for name, values in request.POST.lists()
@@ -266,6 +276,12 @@ class EditingAdmin(_ModelAdmin):
         if row.pk is None or not self.has_delete_permission(request, row):
             return ""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_delete", args=[quote(row.pk)])
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """What is not the same between two tellings of a sheet, a sentence each: old → new."""
+    changes = [_difference(name, before.get(name, ""), words) for name, words in after.items()]
+    return [change for change in changes if change]
 
 
 def _difference(name: str, before: str, after: str) -> str:

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import get_text_list
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
@@ -30,7 +30,7 @@ from ..services import schedules, texting
 from ..services.plans import Plans, load_plans
 from . import titles
 from .acting import Act, ActingAdmin, Done, back_to
-from .editing import EditingAdmin, Sheet, SheetForm
+from .editing import EditingAdmin, Sheet, SheetForm, differences
 from .reading import badge
 
 Product = get_model("catalogue", "Product")
@@ -153,6 +153,7 @@ class EventSheet(Sheet):
     """An event."""
 
     row: ScheduledEvent
+    _followed = ""
 
     @staticmethod
     def find(key: str, *, lock: bool) -> ScheduledEvent | None:
@@ -172,20 +173,14 @@ class EventSheet(Sheet):
         return [EventForm(data, event=self.row, now=self.now)]
 
     def told(self) -> Mapping[str, str]:
-        event = self.row
-        return {
-            gettext("Product"): _title(event),
-            gettext("Begins"): _moment(event, event.starts_at),
-            gettext("Ends"): _moment(event, event.ends_at),
-            gettext("Place"): event.place,
-            gettext("Link to join"): event.join_link,
-            gettext("Agenda"): event.agenda,
-        }
+        return _in_words(self.row)
 
     def keep(self, sections: Sequence[EventForm]) -> str:
         (form,) = sections
         is_new = not self.row.pk
-        self.row = form.event(form.cleaned_data)
+        wanted = form.event(form.cleaned_data)
+        self._followed = self._who_is_told(wanted)
+        self.row = wanted
         is_news = schedules.save(self.row, now=self.now)
         if not is_news or not (booked := events.seats(self.row)):
             return ""
@@ -202,11 +197,31 @@ class EventSheet(Sheet):
     def meaning(self, sections: Sequence[EventForm]) -> Sequence[str]:
         """Whoever has booked is told of a change, and nobody can take that back."""
         (form,) = sections
-        wanted = form.event(form.cleaned_data)
+        flow = self._news_flow(form.event(form.cleaned_data))
+        return _news(self.row, flow) if flow else ()
+
+    def changes(self, sections: Sequence[EventForm]) -> Sequence[str]:
+        (form,) = sections
+        return differences(self.told(), _in_words(form.event(form.cleaned_data)))
+
+    def followed(self) -> str:
+        return self._followed
+
+    def _news_flow(self, wanted: ScheduledEvent) -> type[Blueprint] | None:
+        """Which flow tells of the change; None of what is told to nobody."""
         if not self.row.pk or not schedules.is_other(self.row, wanted, ScheduledEvent.TOLD):
-            return ()
-        is_urgent = schedules.is_other(self.row, wanted, ScheduledEvent.URGENT)
-        return _news(self.row, EventChange if is_urgent else EventLink)
+            return None
+        return EventChange if schedules.is_other(self.row, wanted, ScheduledEvent.URGENT) else EventLink
+
+    def _who_is_told(self, wanted: ScheduledEvent) -> str:
+        flow = self._news_flow(wanted)
+        people = events.people(self.row) if flow else 0
+        if flow is None or not people:
+            return ""
+        if _silence(flow, load_plans()):
+            return gettext("Nobody is told.")
+        told = ngettext("%(count)s person is told.", "%(count)s people are told.", people)
+        return told % {"count": formats.number_format(people, force_grouping=True)}
 
     def facts(self) -> Sequence[tuple[str, Any]]:
         event = self.row
@@ -222,7 +237,9 @@ class EventSheet(Sheet):
             (gettext("State"), _badge(event, self.now)),
             (gettext("Seats booked"), events.seats(event)),
         ]
-        return [*facts, *((gettext("You can also"), each) for each in does)]
+        if does:
+            facts.append((gettext("You can also"), format_html_join(" · ", "{}", ((each,) for each in does))))
+        return facts
 
     def lead(self) -> str:
         if not self.row.pk:
@@ -250,6 +267,9 @@ class CancelEvent(Act):
         event: ScheduledEvent = self.rows[0]
         return event
 
+    def heading(self) -> str:
+        return gettext("Cancel “%(event)s”") % {"event": _title(self.event)}
+
     def about(self) -> Iterable[str]:
         yield from _news(self.event, EventCancellation) or [gettext("Nobody has booked.")]
         yield gettext("Its entry leaves their calendars, and they are reminded of nothing.")
@@ -274,6 +294,9 @@ class CancelEvent(Act):
 class InviteToEvent(CancelEvent):
     key, permission = "invite", "invite_scheduledevent"
     title = _("Invite people to the event")
+
+    def heading(self) -> str:
+        return gettext("Invite people to “%(event)s”") % {"event": _title(self.event)}
 
     def about(self) -> Iterable[str]:
         count = events.agreed().count()
@@ -388,6 +411,17 @@ def _channels(flow: type[Blueprint], plans: Plans) -> set[str]:
 
 def _running(flow: type[Blueprint], plans: Plans) -> Plan | None:
     return next((each.plan for each in plans if each.plan.key == flow.key), None)
+
+
+def _in_words(event: ScheduledEvent) -> dict[str, str]:
+    return {
+        gettext("Product"): _title(event),
+        gettext("Begins"): _moment(event, event.starts_at),
+        gettext("Ends"): _moment(event, event.ends_at),
+        gettext("Place"): event.place,
+        gettext("Link to join"): event.join_link,
+        gettext("Agenda"): event.agenda,
+    }
 
 
 def _title(event: ScheduledEvent) -> str:

@@ -7,7 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext, gettext_lazy as _
 from oscar.core.loading import get_model
 
@@ -18,6 +21,7 @@ from ..services import copies, flow_versions, plans, promotion, tuning as tuning
 from ..services.flow_versions import Outline, Standing
 from ..services.plans import PlannedFlow, tuning_of
 from . import flow_changes, meanwhile, overriding, sentences, titles
+from .doors import CHANGE_COPY
 from .outline_forms import FlowForm
 from .step_forms import StepForm
 
@@ -84,7 +88,7 @@ class FlowEditing:
         for fault in _new_faults(after, self.declared):
             self._blame(fault, after)
         for lack in self._lacking(after):
-            self._form_of(lack.step_key).add_error("channels", lack_sentence(lack))
+            self._form_of(lack.step_key).add_error("channels", self._with_link(lack_sentence(lack)))
         self._require_no_promotion(asked)
         return not self.has_errors
 
@@ -195,12 +199,20 @@ class FlowEditing:
             else:
                 form.add_error("voucher", no_code())
 
+    def _with_link(self, sentence: str) -> str:
+        """With where the words are written, for those who may write them."""
+        if self._user is None or not self._user.has_perm(CHANGE_COPY):
+            return sentence
+        url = reverse("admin:oscar_crosschannel_flow_words_list", args=[self.planned.flow_id])
+        return format_html('{} <a href="{}">{}</a>', sentence, url, gettext("Words"))
+
     def _form_of(self, key: str) -> StepForm:
         return next(form for form in self.step_forms if form.key == key)
 
     def _blame(self, fault: Fault, after: Plan) -> None:
         if fault.step:
-            self._form_of(fault.step).add_error(_BLAMED[fault.wrong], fault_sentence(fault, after))
+            error = ValidationError(fault_sentence(fault, after), code=fault.wrong)
+            self._form_of(fault.step).add_error(_BLAMED[fault.wrong], error)
         else:
             self.flow_form.add_error(None, fault_sentence(fault, after))
 
@@ -250,7 +262,7 @@ def fault_sentence(fault: Fault, plan: Plan) -> str:
 
 _FAULTS: Mapping[Wrong, Any] = {
     Wrong.SAME_TIME: _("This step falls due together with “%(other)s” (%(when)s)."),
-    Wrong.TOO_LATE: _("This step must come before its time is over (%(when)s)."),
+    Wrong.TOO_LATE: _("This step must come before its time is over (%(when)s): see “Worth sending for”."),
     Wrong.TOO_PATIENT: _("It cannot wait that long: the step is worth sending for %(time)s."),
     Wrong.NO_CHANNEL: _("Choose at least one channel."),
     Wrong.NEVER: _("It would never be sent: this is also what it is sent for only."),

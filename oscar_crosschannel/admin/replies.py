@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from django import forms
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext, gettext_lazy as _
@@ -173,7 +174,7 @@ class WasRead(Act):
     """It was read; what follows from it is done elsewhere."""
 
     key, of, permission = "read", OrdinaryReply, "read_reply"
-    title = _("This was read")
+    title = _("Mark as read")
     form_class = forms.Form
 
     @staticmethod
@@ -187,7 +188,7 @@ class WasRead(Act):
 
     def about(self) -> Iterable[str]:
         yield gettext("They wrote: “%(words)s”") % {"words": words_of(self.reply)}
-        yield gettext("It leaves the list of answers to read, and stays among those that were read.")
+        yield gettext("It leaves the list of replies to be read, and stays among those that were read.")
 
     def objection(self) -> str:
         return "" if self.reply.unread else gettext("Somebody has read it already.")
@@ -253,6 +254,7 @@ class OrdinaryReplyAdmin(ActingAdmin, LongListed, StoryAdmin):
             (gettext("Received"), row.occurred_at),
             (gettext("Channel"), self.channel_name(row)),
             (gettext("From"), _linked(_writers(row)) or self.whose(row)),
+            (gettext("Answer to"), _answer_to(row)),
             (gettext("Subject"), row.data.get("subject", "")),
         ]
         return {
@@ -273,6 +275,13 @@ def _writers(row: OrdinaryReply) -> Iterable[Contact]:
     users = contact_services.find_by_address(channel, row.email if channel == EMAIL else row.phone)
     ids = [user.pk for user in users[:MOST_USERS]]
     return Contact.objects.filter(pk__in=ids).prefetch_related("points").order_by("pk")
+
+
+def _answer_to(row: OrdinaryReply) -> str:
+    """Where an answer goes: an email is begun with one press; texts are answered from the shop's own phone."""
+    if _CHANNELS[row.name] == SMS or not row.email:
+        return row.phone
+    return format_html('<a href="mailto:{}">{}</a>', quote(row.email, safe="@"), row.email)
 
 
 def _linked(users: Iterable[Contact]) -> SafeString:

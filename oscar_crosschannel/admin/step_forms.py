@@ -14,7 +14,7 @@ from django.utils.translation import gettext, gettext_lazy as _
 from oscar.core.loading import get_model
 
 from ..conf import settings
-from ..core.plan import Step, StepTuning
+from ..core.plan import Step, StepTuning, Wrong
 from ..services import conditions
 from . import flow_changes, sentences, titles
 from .durations import DurationField
@@ -142,8 +142,9 @@ class StepForm(forms.Form):
 
     @property
     def shows_further(self) -> bool:
-        """Whether something there is not what one expects."""
-        return any(told or bound.errors for bound, told in self.further)
+        """Whether something there is not what one expects, or stands behind what is wrong elsewhere."""
+        is_past_worth = self.has_error("delay", Wrong.TOO_LATE)
+        return is_past_worth or any(told or bound.errors for bound, told in self.further)
 
     def _row(self, bound: forms.BoundField) -> tuple[forms.BoundField, str]:
         is_changed = bound.name != "on" and bound.initial not in (None, INHERITED)
@@ -231,7 +232,8 @@ class StepForm(forms.Form):
 
     def _offer_choices(self) -> list[tuple[str, str]]:
         usual = settings.VOUCHER_OFFER or gettext("none")
-        choices = [(INHERITED, as_declared(usual) if self.declared else usual)]
+        own = gettext("The shop’s usual offer (%(offer)s)") % {"offer": usual}
+        choices = [(INHERITED, as_declared(usual) if self.declared else own)]
         for key, offer in self._offers.items():
             gives = is_open(offer)
             if gives or key == self.initial["offer"]:

@@ -10,7 +10,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext, gettext_lazy as _
 
 from ..core.plan import About, Context, Run
-from ..oscar import products
+from ..oscar import orders, products
 
 #: A message shows so many things; mail clients cut long mails.
 SHOWN = 10
@@ -20,6 +20,7 @@ class Bought(About):
     """The things of an order that are still in the shop."""
 
     glossary = {
+        "order": _("Number of the order"),
         "items": _("The things that were bought, the first %(count)d of them") % {"count": SHOWN},
         "items.title": _("Name of a thing"),
         "items.price": _("Its price now; empty if the shop does not say"),
@@ -31,9 +32,12 @@ class Bought(About):
     def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:
         wanted = self.wanted(runs)
         cards = products.cards({product for ids in wanted.values() for product in ids})
+        numbers = orders.numbers({run.subjects["order"] for run in runs})
         return {
             run.message_id: self._said(
-                run.language, [cards[pk] for pk in wanted[run.message_id] if pk in cards]
+                run.language,
+                numbers.get(run.subjects["order"], ""),
+                [cards[pk] for pk in wanted[run.message_id] if pk in cards],
             )
             for run in runs
         }
@@ -54,10 +58,11 @@ class Bought(About):
     def example(self) -> Context:
         words = products.example()
         links = {f"items.{number}": "/" for number in range(len(words))}
-        return Context(values={"items": words}, links={"shop": "/", **links})
+        return Context(values={"order": "100023", "items": words}, links={"shop": "/", **links})
 
-    def _said(self, language: str, cards: Iterable[products.Card]) -> Context:
+    def _said(self, language: str, number: str, cards: Iterable[products.Card]) -> Context:
         with translation.override(language):
             shown = list(cards)[:SHOWN]
             paths = {f"items.{number}": self.path_of(card) for number, card in enumerate(shown)}
-            return Context(values={"items": [card.words() for card in shown]}, links={"shop": "/", **paths})
+            values = {"order": number, "items": [card.words() for card in shown]}
+            return Context(values=values, links={"shop": "/", **paths})

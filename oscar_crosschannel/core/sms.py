@@ -90,7 +90,7 @@ class Segments:
     encoding: Encoding
     units: int  #: septets for GSM-7, UTF-16 code units for UCS-2
     count: int  #: segments, which is what providers bill
-    forced_by: str = ""  #: the first character that needs UCS-2; empty for GSM-7
+    forced_by: str = ""  #: the characters that need UCS-2, each once; empty for GSM-7
 
 
 def segments(text: str) -> Segments:
@@ -99,7 +99,7 @@ def segments(text: str) -> Segments:
     Same answers as Twilio's calculator, which only differs in keeping joined emoji (a family, a
     flag) whole at a border between segments.
     """
-    forced_by = next((character for character in text if not _is_gsm(character)), "")
+    forced_by = "".join(dict.fromkeys(character for character in text if not _is_gsm(character)))
     encoding = Encoding.UCS2 if forced_by else Encoding.GSM7
     sizes = [_units(character, encoding) for character in text]
     return Segments(encoding, sum(sizes), _count(sizes, *_ROOM[encoding]), forced_by)

@@ -544,8 +544,8 @@ class Migration(migrations.Migration):
             fields=[
             ],
             options={
-                'verbose_name': 'answer',
-                'verbose_name_plural': 'answers',
+                'verbose_name': 'other reply',
+                'verbose_name_plural': 'other replies',
                 'proxy': True,
                 'indexes': [],
                 'constraints': [],

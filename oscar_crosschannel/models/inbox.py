@@ -73,8 +73,8 @@ class OrdinaryReply(InboxEvent):
 
     class Meta:
         proxy = True
-        verbose_name = _("answer")
-        verbose_name_plural = _("answers")
+        verbose_name = _("other reply")
+        verbose_name_plural = _("other replies")
 
 
 class Watermark(models.Model):

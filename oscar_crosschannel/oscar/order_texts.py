@@ -47,12 +47,23 @@ class Offer:
     words: str
     shown: str  #: the value of `cc_shown`
     number: str  #: of the order, masked; empty: none that can be texted
+    ships: bool  #: something is sent to an address
     typed: str = ""  #: in a form that came back
     trouble: Trouble | None = None
 
     @property
     def is_about_event(self) -> bool:
         return EVENTS in self.topics
+
+    @property
+    def is_about_both(self) -> bool:
+        """Whether there is something to ship, too, of which nobody was asked yet."""
+        return self.is_about_event and self.ships and ORDERS in self.topics
+
+    @property
+    def is_for_another(self) -> bool:
+        """Whether a press adds nothing for the number of the order: texts about orders come there anyway."""
+        return bool(self.number) and not self.is_about_event
 
 
 def offer(request: HttpRequest, order: Any) -> Offer | None:
@@ -142,6 +153,7 @@ def _offer(
         words=words.words,
         shown=f"{forms.language()} {words.digest}",
         number=phones.mask(number) if number else "",
+        ships=order.shipping_address_id is not None,
         typed=forms.typed_phone(request),
         trouble=trouble,
     )

@@ -154,11 +154,14 @@ def source(planned: PlannedFlow, step: Step, channel_key: str, language: str, pa
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """A channel on which a step has nothing to say in some languages."""
+    """A channel on which a step has nothing to say in some languages.
+
+    Where the shop’s own is among them, it is the one: its words serve the others.
+    """
 
     step_key: str
     channel: str
-    languages: tuple[str, ...]  #: their names
+    languages: tuple[str, ...]  #: names of those to be written in
 
 
 def lacking(planned: PlannedFlow, plan: Plan, words: Iterable[Copy] | None = None) -> Iterator[Lack]:
@@ -171,13 +174,14 @@ def lacking(planned: PlannedFlow, plan: Plan, words: Iterable[Copy] | None = Non
     rows = {(row.step_key, row.channel, row.language): row for row in words if not row.variant}
     for step in plan.steps:
         for channel_key in step.channels:
-            without = tuple(
-                name
+            without = {
+                code: name
                 for code, name in languages().items()
                 if not _words(planned, step, channel_key, code, rows).complete
-            )
+            }
             if without:
-                yield Lack(step.key, channel_key, without)
+                own = without.get(django_settings.LANGUAGE_CODE)
+                yield Lack(step.key, channel_key, (own,) if own else tuple(without.values()))
 
 
 def find(key: CopyKey) -> Copy | None:

@@ -21,7 +21,7 @@ from ..core.events import ConsentAnswer
 from ..core.facts import EMAIL, SMS, Answer, Purpose
 from ..core.rulings import Reason
 from ..models import Consent, ConsentEvent, Contact, ContactPoint, Message, Suppression, Topic
-from . import consents, contacts, recall, topics, wordings
+from . import consents, contacts, evidence, recall, topics, wordings
 from .topics import Words
 from .wordings import Wording
 
@@ -70,6 +70,7 @@ class Standing(StrEnum):
     PENDING = "pending"  #: to be confirmed by the owner of the address
     LAPSED = "lapsed"  #: a consent, or a question, whose time is over
     WHEN_ASKED = "when_asked"  #: comes when the person asks for one, and they have not said otherwise
+    WITH_ORDERS = "with_orders"  #: comes with their orders, and they have not declined it by name
     ALWAYS = "always"  #: belongs to an order or an account; nothing to switch
 
 
@@ -87,7 +88,7 @@ class Choice:
     @property
     def is_on(self) -> bool:
         """Whether the box is ticked."""
-        return self.standing in (Standing.ON, Standing.PENDING, Standing.WHEN_ASKED)
+        return self.standing in (Standing.ON, Standing.PENDING, Standing.WHEN_ASKED, Standing.WITH_ORDERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +173,14 @@ def read(visitor: Visitor, *, language: str, now: datetime) -> Preferences:
     points = {reach.point.pk: reach.channel for reach in reaches.values() if reach.point is not None}
     answers = {
         (points[consent.point_id], consent.topic): consent
-        for consent in Consent.objects.select_related("event").filter(point_id__in=points)
+        for consent in Consent.objects.select_related("event")
+        .filter(point_id__in=points)
+        .annotate(last_by_name=evidence.last_answer_by_name())
+    }
+    declined = {
+        place
+        for place, consent in answers.items()
+        if consent.answer != Answer.GRANTED and consent.last_by_name == ConsentEvent.Action.REVOKE
     }
     answered = {topic for _, topic in answers}
     shown = tuple(
@@ -180,7 +188,13 @@ def read(visitor: Visitor, *, language: str, now: datetime) -> Preferences:
             topic=topic,
             words=topics.words(topic, language),
             choices=tuple(
-                _choice(topic, reach, answers.get((channel, topic.key)), now)
+                _choice(
+                    topic,
+                    reach,
+                    answers.get((channel, topic.key)),
+                    is_declined=(channel, topic.key) in declined,
+                    now=now,
+                )
                 for channel, reach in reaches.items()
             ),
         )
@@ -307,29 +321,38 @@ def _reaches(visitor: Visitor) -> dict[str, Reach]:
     return found
 
 
-def _choice(topic: Topic, reach: Reach, consent: Consent | None, now: datetime) -> Choice:
+def _choice(
+    topic: Topic, reach: Reach, consent: Consent | None, *, is_declined: bool, now: datetime
+) -> Choice:
     channel, purpose = reach.channel, Purpose(topic.purpose)
     if purpose is Purpose.CRITICAL or (purpose is Purpose.TRANSACTIONAL and channel == EMAIL):
         return Choice(channel=channel, topic=topic.key, standing=Standing.ALWAYS)
     return Choice(
         channel=channel,
         topic=topic.key,
-        standing=_standing(topic, reach, consent, now),
+        standing=_standing(topic, reach, consent, is_declined=is_declined, now=now),
         kind=wordings.kind_for(channel, purpose),
         event=consent.event if consent is not None else None,
         until=consent.until if consent is not None else None,
     )
 
 
-def _standing(topic: Topic, reach: Reach, consent: Consent | None, now: datetime) -> Standing:
+def _standing(
+    topic: Topic, reach: Reach, consent: Consent | None, *, is_declined: bool, now: datetime
+) -> Standing:
+    """As the policy `consented` will judge it."""
+    is_over = consent is not None and consent.until is not None and consent.until <= now
+    is_blocked = reach.block is not None and reach.block.scope == Suppression.Scope.EVERYTHING
+    if topic.purpose == Purpose.TRANSACTIONAL and reach.address and not is_blocked and not is_declined:
+        is_granted = consent is not None and consent.answer == Answer.GRANTED and not is_over
+        return Standing.ON if is_granted else Standing.WITH_ORDERS
     if consent is None:
         was_asked_for = not (topics.texts_by_consent(topic.key) and reach.channel == SMS)
-        is_blocked = reach.block is not None and reach.block.scope == Suppression.Scope.EVERYTHING
         by_request = topic.purpose == Purpose.REQUESTED and was_asked_for and reach.address and not is_blocked
         return Standing.WHEN_ASKED if by_request else Standing.OFF
     if consent.answer == Answer.REVOKED:
         return Standing.OFF
-    if consent.until is not None and consent.until <= now:
+    if is_over:
         return Standing.LAPSED
     return Standing.ON if consent.answer == Answer.GRANTED else Standing.PENDING
 

@@ -42,19 +42,19 @@ class Weight:
         return self.price.each * self.segments.count if self.price else None
 
     @property
-    def culprit(self) -> str:
-        """Name of the character that makes the text expensive: "U+2019 right single quotation mark"."""
-        character = self.segments.forced_by
-        if not character:
-            return ""
-        return f"U+{ord(character):04X} {unicodedata.name(character, '').lower()}".strip()
+    def culprits(self) -> dict[str, str]:
+        """Each character that makes the text expensive → its name: "U+2019 right single quotation mark"."""
+        return {
+            character: f"U+{ord(character):04X} {unicodedata.name(character, '').lower()}".strip()
+            for character in self.segments.forced_by
+        }
 
     @property
-    def instead(self) -> str:
-        """What could stand there at no extra cost; empty when nothing looks alike."""
-        character = self.segments.forced_by
-        plain = smart_encode(character) if character else ""
-        return plain if plain != character else ""
+    def instead(self) -> tuple[str, ...]:
+        """What could stand there at no extra cost; nothing unless each of them has something that looks alike."""
+        plain = {character: smart_encode(character) for character in self.segments.forced_by}
+        has_all = all(other != character for character, other in plain.items())
+        return tuple(dict.fromkeys(plain.values())) if has_all else ()
 
 
 def in_new_windows(html: str) -> str:

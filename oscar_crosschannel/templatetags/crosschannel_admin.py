@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from django import template
 from django.core.checks import run_checks
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import get_text_list
+from django.utils.translation import gettext, ngettext
 
 from ..conf import settings
 from ..core.outbound import Content
@@ -18,9 +21,12 @@ from ..models import BrokenWords, ChannelRest, Guard, OrdinaryReply, UnreadReply
 from ..models.contacts import ChannelKey
 from ..services import fitting, limits, sms_budget
 from ..services.plans import PlannedFlow
-from ..services.previews import Preview, in_new_windows
+from ..services.previews import Preview, Weight, in_new_windows
 
 register = template.Library()
+
+#: Of the characters that make a text expensive so many are named: of a text in another script, all are.
+_NAMED = 5
 
 
 @register.inclusion_tag("oscar_crosschannel/admin/warnings.html")
@@ -101,15 +107,41 @@ def channel_fit(
 
 @register.simple_tag
 def phone_text(preview: Preview) -> SafeString | str:
-    """A text as a phone shows it, the character that makes it expensive marked."""
+    """A text as a phone shows it, the characters that make it expensive marked."""
     if preview.content is None:
         return ""
     text = preview.content.text
-    culprit = preview.weight.segments.forced_by if preview.weight else ""
-    if not culprit:
-        return text
-    before, _, after = text.partition(culprit)
-    return format_html("{}<mark>{}</mark>{}", before, culprit, after)
+    dear = preview.weight.segments.forced_by if preview.weight else ""
+    runs = [(is_dear, "".join(run)) for is_dear, run in groupby(text, key=dear.__contains__)]
+    return format_html_join("", "{}", ((_marked(run) if is_dear else run,) for is_dear, run in runs))
+
+
+def _marked(words: str) -> SafeString:
+    return format_html("<mark>{}</mark>", words)
+
+
+@register.simple_tag
+def why_dear(weight: Weight) -> str:
+    """Which characters make a text expensive, and what could stand there; empty for a text that is not."""
+    if not weight.culprits:
+        return ""
+    named = [
+        gettext("“%(character)s” (%(name)s)") % {"character": character, "name": name}
+        for character, name in list(weight.culprits.items())[:_NAMED]
+    ]
+    if others := len(weight.culprits) - len(named):
+        named.append(ngettext("%(count)d other", "%(count)d others", others) % {"count": others})
+    told = ngettext(
+        "%(characters)s makes every character of this text take more room: 70 fit into the first segment "
+        "instead of 160.",
+        "%(characters)s make every character of this text take more room: 70 fit into the first segment "
+        "instead of 160.",
+        len(named),
+    ) % {"characters": get_text_list(named, gettext("and"))}
+    if not weight.instead:
+        return told
+    plain = [gettext("“%(instead)s”") % {"instead": each} for each in weight.instead]
+    return f"{told} {gettext('%(instead)s would do.') % {'instead': get_text_list(plain, gettext('and'))}}"
 
 
 @register.simple_tag

@@ -70,15 +70,14 @@ def day(at: datetime) -> str:
 
 
 def agreed(event: ConsentEvent) -> str:
-    """How somebody agreed, and how the owner of the address confirmed it."""
-    how = str(_AGREED.get(event.source, _("You agreed to it.")))
+    """How somebody agreed, and how the owner of the address confirmed it; empty when neither is known."""
     confirmed = _CONFIRMED.get(event.mechanism) if event.request_id is not None else None
-    return f"{how} {confirmed}" if confirmed else how
+    return " ".join(str(words) for words in (_AGREED.get(event.source), confirmed) if words)
 
 
 def stopped(event: ConsentEvent) -> str:
-    """How somebody stopped it."""
-    return str(_STOPPED.get(event.source, _("You stopped it.")))
+    """How somebody stopped it; empty when that is not known."""
+    return str(_STOPPED.get(event.source, ""))
 
 
 def standing(choice: Choice) -> str:
@@ -89,6 +88,8 @@ def standing(choice: Choice) -> str:
             return gettext("Always on, because it belongs to your orders.")
         case Standing.WHEN_ASKED:
             return gettext("On: you get it only when you asked for it.")
+        case Standing.WITH_ORDERS:
+            return gettext("On: for orders with your phone number.")
         case Standing.PENDING:
             return _pending(choice)
         case Standing.LAPSED:
@@ -96,7 +97,8 @@ def standing(choice: Choice) -> str:
         case Standing.ON if event is not None:
             return _on(choice, event)
         case Standing.OFF if event is not None:
-            return gettext("Off since %(day)s. %(how)s") % {"day": day(event.at), "how": stopped(event)}
+            words = {"day": day(event.at), "how": stopped(event)}
+            return (gettext("Off since %(day)s. %(how)s") % words).strip()
         case _:
             return gettext("Off.")
 
@@ -106,8 +108,14 @@ def blocked(reach: Reach) -> str:
     block = reach.block
     if block is None:
         return ""
-    is_own = block.cause in (Suppression.Cause.REVOKED, Suppression.Cause.CARRIER_BLOCK)
-    if is_own and reach.channel == SMS and block.scope == Suppression.Scope.EVERYTHING:
+    stops_texts = reach.channel == SMS and block.scope == Suppression.Scope.EVERYTHING
+    if stops_texts and block.cause == Suppression.Cause.REVOKED:
+        words = gettext(
+            "You stopped all texts on %(day)s. To have them again, text START from your phone to the number "
+            "our texts came from; then switch on here what you want."
+        )
+        return words % {"day": day(block.since)}
+    if stops_texts and block.cause == Suppression.Cause.CARRIER_BLOCK:
         return gettext(
             "This number is blocked for our texts. If that was you, text START to the number our texts came "
             "from; then you can switch on here what you want."
@@ -150,8 +158,9 @@ _BLOCKED: Mapping[Suppression.Cause, Words] = {
 def _on(choice: Choice, event: ConsentEvent) -> str:
     words = {"day": day(event.at), "how": agreed(event)}
     if choice.until is None:
-        return gettext("On since %(day)s. %(how)s") % words
-    return gettext("On since %(day)s, until %(end)s. %(how)s") % {**words, "end": day(choice.until)}
+        return (gettext("On since %(day)s. %(how)s") % words).strip()
+    until = {**words, "end": day(choice.until)}
+    return (gettext("On since %(day)s, until %(end)s. %(how)s") % until).strip()
 
 
 def _pending(choice: Choice) -> str:

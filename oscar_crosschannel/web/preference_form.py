@@ -70,7 +70,7 @@ class PreferencesForm(forms.Form):
     language = forms.ChoiceField(label=_("Language"), required=False, show_hidden_initial=True)
     zone = forms.ChoiceField(
         label=_("Time zone"),
-        help_text=_("So that no text of ours comes at night."),
+        help_text=_("So that no offer comes by text at night."),
         required=False,
         widget=LongSelect,
         show_hidden_initial=True,
@@ -115,18 +115,13 @@ class PreferencesForm(forms.Form):
 
     def wishes(self, circumstances: Mapping[str, Any]) -> Wishes:
         """What was changed; the form is valid."""
-        texts = [
-            choice.topic
-            for name, choice in self._choices.items()
-            if choice.channel == SMS and self.cleaned_data[name] and self._goes_along(name, choice)
-        ]
         on = [choice for name, choice in self._touched() if self.cleaned_data[name]]
         phone = self.cleaned_data["phone"]
         return Wishes(
             on=[(choice.channel, choice.topic) for choice in on],
             off=self.switched_off(),
             phone=phone,
-            phone_topics=texts if phone else (),
+            phone_topics=self._topics_of_phone() if phone else (),
             words=_shown_words(self._posted.getlist("words")),
             language=self._posted.get("words_language", "")[:12],
             proven_age=self._age(self.cleaned_data.get("born_on")),
@@ -230,6 +225,16 @@ class PreferencesForm(forms.Form):
 
     def _touched(self) -> Iterator[tuple[str, Choice]]:
         return ((name, choice) for name, choice in self._choices.items() if name in self.changed_data)
+
+    def _topics_of_phone(self) -> list[str]:
+        """What is to go to another number: what was chosen; else what stood ticked by itself."""
+        ticked = {
+            name: choice
+            for name, choice in self._choices.items()
+            if choice.channel == SMS and self.cleaned_data[name]
+        }
+        chosen = [choice.topic for name, choice in ticked.items() if self._goes_along(name, choice)]
+        return chosen or [choice.topic for choice in ticked.values()]
 
     def _goes_along(self, name: str, choice: Choice) -> bool:
         """Whether a ticked text is to go to another number, too: chosen now, or chosen before."""

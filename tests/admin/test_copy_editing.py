@@ -162,6 +162,18 @@ def test_a_text_tells_its_segments_cost_and_the_character_to_blame(editor: Clien
     assert "Segments 1 Encoding UCS-2" in told
     assert "0.0083 USD to US (0.0083 a segment)" in told
     assert "“🫖” (U+1FAD6 teapot) makes every character of this text take more room" in told
+    assert "would do" not in told
+
+
+def test_all_characters_to_blame_are_marked_and_named(editor: Client, flow: Flow, settings: Any) -> None:
+    settings.CROSSCHANNEL_SMS_SMART_ENCODING = False
+    page = posted(editor, sms(flow), "preview", text="STOP <b> – it’s")
+    assert [mark.get_text() for mark in parsed(page).select("#preview mark")] == ["–", "’"]
+    assert "“–” (U+2013 en dash) and “’” (U+2019 right single quotation mark) make every" in shown(page)
+    assert shown(page).count("“-” and “'” would do.") == 1
+
+    page = posted(editor, sms(flow), "preview", text="STOP Спасибо")
+    assert "“и” (U+0438 cyrillic small letter i) and 2 others" in shown(page)
 
 
 def test_a_hint_says_which_channel_suits_the_words(editor: Client, flow: Flow) -> None:

@@ -97,11 +97,14 @@ def test_a_change_is_published_and_logged(superuser: Client, event: ScheduledEve
     other = {"starts_at": "2026-06-12T19:00", "ends_at": "2026-06-12T20:00"}
     asked = change(superuser, event, **other).content.decode()
     assert "gets an email now and, if we have their number and may text it, a text." in asked
+    assert "Begins: June 11, 2026, 7 p.m. (Europe/London) → June 12, 2026, 7 p.m. (Europe/London)" in asked
+    assert "Place:" not in asked, "only what changes is told"
     assert not InboxEvent.objects.exists(), "nothing is saved before staff say so"
     back = change(superuser, event, **other, do="edit").content.decode()
     assert "2026-06-12T19:00" in back
     assert not InboxEvent.objects.exists()
-    change(superuser, event, **other, do="confirm")
+    saved = change(superuser, event, **other, do="confirm").content.decode()
+    assert "“Tea tasting” was saved. 1 person is told." in saved
 
     news = InboxEvent.objects.get(name=schedules.NEWS)
     assert news.data["what"] == "changed"
@@ -123,6 +126,8 @@ def test_what_a_change_means_is_said_as_it_is(superuser: Client, event: Schedule
     Flow.objects.filter(key="event_link").update(enabled=False)
     asked = change(superuser, event, join_link="https://b.example").content.decode()
     assert "“Another link to join a booked event” is off. Nobody is told." in asked
+    saved = change(superuser, event, join_link="https://b.example", do="confirm").content.decode()
+    assert "“Tea tasting” was saved. Nobody is told." in saved
     assert "they get an email now and, if we have their number and may text it, a text." in (
         superuser.get(page(event, "cancel")).content.decode()
     )
@@ -173,6 +178,22 @@ def test_an_event_is_cancelled_with_a_reason(superuser: Client, event: Scheduled
     html = superuser.get(page(event)).content.decode()
     assert "It is cancelled: only its agenda can be changed." in html
     assert "It is cancelled already." in superuser.get(page(event, "cancel")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("act", "heading"),
+    [("cancel", "Cancel “Tea tasting”"), ("invite", "Invite people to “Tea tasting”")],
+)
+def test_each_act_names_its_event_and_has_a_way_back(
+    superuser: Client, event: ScheduledEvent, act: str, heading: str
+) -> None:
+    Flow.objects.update_or_create(key="event_invitation", defaults={"enabled": True})
+    asked = parsed(superuser.get(page(event, act)))
+    assert heading in [each.get_text() for each in asked.select("h1")]
+    assert [each.get_text() for each in asked.select(".submit-row a")] == ["Back"]
+
+    labels = [each.get_text() for each in parsed(superuser.get(page(event))).select("dt")]
+    assert labels.count("You can also") == 1
 
 
 def test_people_are_invited(superuser: Client, event: ScheduledEvent) -> None:

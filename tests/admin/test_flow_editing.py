@@ -259,7 +259,10 @@ def test_a_control_group_that_was_set_in_code_stays_until_another_is_chosen(
         ({"whistle-delay_number": "24"}, "This step falls due together with “Whistle” (1 day after)."),
         ({"steam-worth_number": "0"}, "It would never be sent."),
         ({"steam-voucher_valid_number": "0"}, "The code would be good for nothing."),
-        ({"steam-delay_number": "48"}, "This step must come before its time is over (2 days after)."),
+        (
+            {"steam-delay_number": "48"},
+            "This step must come before its time is over (2 days after): see “Worth sending for”.",
+        ),
         (
             {"whistle-patience_number": "23"},
             "It cannot wait that long: the step is worth sending for 23 hours.",
@@ -277,7 +280,7 @@ def test_a_control_group_that_was_set_in_code_stays_until_another_is_chosen(
         ),
         (
             {"steam-channels": "sms+email"},
-            "This step has no words for email yet (English, Deutsch, Français). Write them first.",
+            "This step has no words for email yet (English). Write them first.",
         ),
     ],
 )
@@ -289,6 +292,17 @@ def test_wrong_input_gets_a_sentence_and_changes_nothing(
     assert sentence in told
     assert "Nothing was saved yet." in told
     assert (Flow.objects.get(pk=flow.pk).version, FlowStep.objects.count()) == (1, 0)
+
+
+def test_what_stands_behind_an_error_is_opened(editor: Client, flow: Flow) -> None:
+    def folds(answer: Any) -> list[bool]:
+        return [fold.has_attr("open") for fold in parsed(answer).select("form details.cc-more")]
+
+    assert not any(folds(editor.get(url(flow))))
+    page = saved(editor, flow, opened(editor, flow), **{"steam-delay_number": "48"})
+    assert folds(page).count(True) == 1
+    page = saved(editor, flow, opened(editor, flow), **{"steam-delay_number": "1"})
+    assert not any(folds(page)), "two at one time have nothing to do with it"
 
 
 def test_a_step_is_not_reset_to_where_it_collides_with_another(editor: Client, flow: Flow) -> None:

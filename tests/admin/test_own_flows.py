@@ -109,9 +109,7 @@ def test_a_flow_made_from_scratch_runs_and_sends(maker: Client) -> None:
 
     answer = add_step(maker, flow)
     assert answer["Location"] == url(flow, "words_list")
-    assert "Write the words of “Say hello” for email: English, Deutsch, Français." in words(
-        maker.get(url(flow, "change"))
-    )
+    assert "Write the words of “Say hello” for email: English." in words(maker.get(url(flow, "change")))
     assert write(maker, flow, "say_hello").status_code == 302
     assert switch(maker, flow, "on").status_code == 302
 
@@ -175,7 +173,7 @@ def test_a_step_of_ones_own_joins_a_shipped_flow_once_it_has_words(maker: Client
     assert (row.removed_at, row.delay, row.channels, row.title) == (NOW, 6 * HOUR, ["email"], "Last call")
 
     data = {**opened(maker, kettle), "last_call-on": "on"}
-    assert "This step has no words for email yet (English, Deutsch, Français). Write them first." in refused(
+    assert "This step has no words for email yet (English). Write them first." in refused(
         saved(maker, kettle, data)
     )
     write(maker, kettle, "last_call")
@@ -340,10 +338,32 @@ def test_a_flow_without_steps_or_words_is_not_switched_on(maker: Client) -> None
     assert "It has no steps yet. Add one before you switch it on." in refused(switch(maker, flow, "on"))
 
     add_step(maker, flow)
-    assert "This step has no words for email yet (English, Deutsch, Français). Write them first." in refused(
+    assert "This step has no words for email yet (English). Write them first." in refused(
         switch(maker, flow, "on")
     )
     assert Flow.objects.get(pk=flow.pk).enabled is False
+
+
+def test_where_no_words_are_shipped_the_page_speaks_of_none(maker: Client) -> None:
+    flow = made(maker)
+    add_step(maker, flow)
+    answer = write(maker, flow, "say_hello")
+    told = words(maker.get(answer["Location"]))
+    assert "Without HTML it goes out as plain text." in told
+    assert "come with the flow" not in told
+    assert "shipped words" not in told
+
+
+def test_who_lacks_words_is_led_to_where_they_are_written(maker: Client) -> None:
+    flow = made(maker)
+    add_step(maker, flow)
+    assert parsed(switch(maker, flow, "on")).select(f".errorlist a[href='{url(flow, 'words_list')}']")
+
+
+def test_the_usual_offer_is_told_from_the_same_by_its_name(maker: Client, settings: Any) -> None:
+    settings.CROSSCHANNEL_VOUCHER_OFFER = "Come back: 10 % off"
+    usual = parsed(maker.get(url(made(maker), "add_step"))).select("select[name='new.step-offer'] option")
+    assert usual[0].get_text() == "The shop’s usual offer (Come back: 10 % off)"
 
 
 def test_words_that_lack_a_part_are_not_kept_and_the_part_is_named(maker: Client) -> None:

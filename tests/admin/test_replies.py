@@ -148,7 +148,8 @@ def test_an_ordinary_answer_is_told_listed_and_read(ann: Contact, clerk: Client)
     for part in ("Do you have it in <i>green</i>?", PHONE, "SMS", "March 10, 2026, 7 a.m.", "To be read"):
         assert part in answers(clerk, "?unread=1")
     one = reverse("admin:oscar_crosschannel_ordinaryreply_change", args=[reply.pk])
-    assert "Ann, ann@example.com" in words_of(clerk.get(one))
+    for part in ("Ann, ann@example.com", f"Answer to {PHONE}", "Mark as read"):
+        assert part in words_of(clerk.get(one))
     assert granted(), "it changes nothing"
 
     assert "It leaves the list" in words_of(clerk.get(WasRead.url(reply.pk)))
@@ -160,7 +161,18 @@ def test_an_ordinary_answer_is_told_listed_and_read(ann: Contact, clerk: Client)
     assert "green" not in answers(clerk, "?unread=1")
     assert "green" in answers(clerk, "?unread=0")
     assert "Read it" in words_of(clerk.get(one))
-    assert "This was read" not in words_of(clerk.get(one))
+    assert "Mark as read" not in words_of(clerk.get(one))
+
+
+def test_an_email_is_answered_with_one_press(clerk: Client) -> None:
+    reply = InboxEvent.objects.create(
+        name="email.received", key="<1@mail>", email="o'ann?x@example.com", data={"body": "In green?"},
+        occurred_at=NOW, not_before=NOW, unread=True,
+    )  # fmt: skip
+    one = clerk.get(reverse("admin:oscar_crosschannel_ordinaryreply_change", args=[reply.pk]))
+    link = BeautifulSoup(one.content, "html.parser").select_one('a[href^="mailto:"]')
+    assert link is not None
+    assert (link["href"], link.get_text()) == ("mailto:o%27ann%3Fx@example.com", "o'ann?x@example.com")
 
 
 def test_an_answer_without_words_can_be_opened_too(clerk: Client) -> None:
@@ -174,7 +186,7 @@ def test_an_answer_without_words_can_be_opened_too(clerk: Client) -> None:
 def test_only_who_may_read_puts_an_answer_away(merchant: Client) -> None:
     reply = say("Do you have it in green?")
     one = reverse("admin:oscar_crosschannel_ordinaryreply_change", args=[reply.pk])
-    assert "This was read" not in words_of(merchant.get(one))
+    assert "Mark as read" not in words_of(merchant.get(one))
     assert merchant.post(WasRead.url(reply.pk)).status_code == 403
     assert OrdinaryReply.objects.get().unread
 

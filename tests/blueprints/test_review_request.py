@@ -80,6 +80,13 @@ def test_each_thing_leads_to_the_page_on_which_it_is_reviewed(tea: Any, now: dat
     assert client.get(context.links["items.0"]).status_code == 200
 
 
+def test_what_follows_an_order_may_say_its_number(tea: Any, now: datetime) -> None:
+    orders = [ordered(tea), ordered(tea)]
+    runs = [make_run(now, message_id=pk, subjects={"order": order.pk}) for pk, order in enumerate(orders)]
+    told = Bought().context(runs)
+    assert [told[pk].values["order"] for pk in range(2)] == [str(order.number) for order in orders]
+
+
 def test_a_sold_out_thing_can_be_reviewed_as_well(tea: Any, now: datetime) -> None:
     order = ordered(tea)
     tea.stockrecords.update(num_in_stock=0)

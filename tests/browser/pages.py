@@ -63,7 +63,13 @@ def say_nothing_of_a_step(tab: Tab) -> None:
 def give_no_number(tab: Tab) -> None:
     """Arrive where the box says that this cannot be texted."""
     tab.get_by_label("mobile number").fill("call me")
-    press("Text me")(tab)
+    press("Text this number")(tab)
+
+
+def give_another_number(tab: Tab) -> None:
+    """Arrive where the number is read back."""
+    tab.get_by_label("mobile number").fill("+1 212 555 0147")
+    press("Text this number")(tab)
 
 
 def look_up_a_stop(tab: Tab) -> None:
@@ -157,7 +163,7 @@ SIGN_UP = (
     Page(name="signed-up", path="/cc/sign-up/", arrive=sign_up),
     Page(name="order-texts", path="{order_texts}", views=["oscar_crosschannel:order_texts"]),
     Page(name="order-texts-wrong-dark", path="{order_texts}", arrive=give_no_number, dark=True),
-    Page(name="order-texts-taken", path="{order_texts}", arrive=press("Text me")),
+    Page(name="order-texts-taken", path="{order_texts}", arrive=give_another_number),
     Page(name="join-texts", path="{join_texts}", views=["oscar_crosschannel:join_texts"]),
     Page(name="join-texts-wrong-dark", path="{join_texts}", arrive=press("Sign up"), dark=True),
 )

@@ -39,8 +39,8 @@ def test_a_text_takes_the_segments_of_the_published_table(text: str, encoding: s
 
 
 @pytest.mark.rule(82)
-def test_the_first_character_that_forces_ucs2_is_named() -> None:
-    assert segments("Ça va, très bien – or çe soir…") == Segments(Encoding.UCS2, 30, 1, "–")
+def test_every_character_that_forces_ucs2_is_named_once() -> None:
+    assert segments("Ça va, très bien – or çe soir, – …") == Segments(Encoding.UCS2, 34, 1, "–ç…")
     assert segments("plain").forced_by == ""
 
 

@@ -61,7 +61,9 @@ def test_the_buyer_agrees_to_texts_about_orders_and_nothing_else(shopper: Shoppe
     html = bought(shopper, product)
     words = wordings.wording("order_texts", "en", country="US").words
     assert words in " ".join(html.select_one(BOX).text.split())
-    assert "+1••••••0123" in html.select_one(BOX).text
+    assert "We text +1••••••0123, the number of your order, unless" in html.select_one(BOX).text
+    assert html.select_one(f"{BOX} [name=cc_phone][required]")
+    assert html.select_one(f"{BOX} button").text == "Text this number"
     answer = press(shopper, html)
     assert "+1••••••0123" in answer.content.decode()
     fold()
@@ -81,7 +83,9 @@ def test_who_books_an_event_agrees_to_texts_at_any_hour(shopper: Shopper, produc
     schedules.save(event, now=timezone.now())
     html = bought(shopper, product)
     box = html.select_one(BOX)
-    assert "Text me before it begins" in box.text
+    assert "Text me when it ships and before it begins" in box.text
+    assert "Without it, what falls in the evening, at night or on a Sunday comes by email." in box.text
+    assert not box.select("[name=cc_phone][required]")
     assert "at any hour: Order updates, Events" in " ".join(box.text.split())
     thanked = press(shopper, html, cc_topic=["order_updates", "events"]).content.decode()
     assert "what happens with your order" in thanked
@@ -104,9 +108,26 @@ def test_who_wants_texts_about_orders_already_is_asked_about_the_event_alone(
     html = bought(Shopper(), product)
     box = html.select_one(BOX)
     assert isinstance(box, Tag)
+    assert box.select_one("h3").text == "Text me before it begins"
     assert "at any hour: Events." in " ".join(box.text.split())
     thanked = press(Shopper(), html, cc_topic=["events"]).content.decode()
     assert "+1••••••0123 shortly before your event begins." in thanked
+
+
+def test_an_order_without_a_number_is_asked_for_one(shopper: Shopper, product: Any) -> None:
+    begins = timezone.now() + timedelta(days=3)
+    event = ScheduledEvent(
+        product=product, starts_at=begins, ends_at=begins + timedelta(hours=1), zone="UTC", place="Here"
+    )
+    schedules.save(event, now=timezone.now())
+    bought(shopper, product)
+    Order.objects.update(shipping_address=None)
+    html = page(shopper.client.get(THANKS))
+    box = html.select_one(BOX)
+    assert box.select_one("h3").text == "Text me before it begins"
+    assert "Without it" not in box.text
+    assert box.select("[name=cc_phone][required]")
+    assert box.select_one("button").text == "Text me"
 
 
 def test_another_number_can_be_typed(shopper: Shopper, product: Any) -> None:

@@ -18,8 +18,9 @@ from oscar_crosschannel.core import tokens
 from oscar_crosschannel.core.sms import Encoding, segments
 from oscar_crosschannel.models import Contact, InboxEvent, Message, ScheduledEvent
 from oscar_crosschannel.oscar import parcels
-from oscar_crosschannel.services import consents, contacts, dispatch, inbox, links
+from oscar_crosschannel.services import contacts, dispatch, inbox, links
 from tests.services.stage import CHANNELS, Letters, Wires, letters, wires
+from tests.web.forms import changed, parsed
 
 EventHandler = get_class("order.processing", "EventHandler")
 Order, Line = get_model("order", "Order"), get_model("order", "Line")
@@ -415,7 +416,9 @@ def test_an_order_that_came_to_nothing_is_not_announced(shop: Shop, settings: An
 def test_who_declined_texts_about_orders_is_written_to_instead(shop: Shop) -> None:
     shop.report({"Earl Grey": 1})
     shop.wait(minutes=1)
-    consents.revoke("sms", PHONE, topics=["order_updates"], source="page", mechanism="link", now=shop.now)
+    page = links.preferences_path(Message.objects.get(channel="sms").pk)
+    form = parsed(Client().get(page)).select_one("form:has([name=words_language])")
+    Client().post(page, changed(form, sms_order_updates=None))
     shop.report({"Blue teapot": 1})
     shop.wait(minutes=1)
     assert (len(shop.texts), len(shop.letters)) == (1, 1)

@@ -142,20 +142,21 @@ def test_the_shipped_prices_say_where_they_are_from() -> None:
 
 @pytest.mark.rule(82)
 @pytest.mark.parametrize(
-    ("text", "character", "name", "instead"),
+    ("text", "names", "instead"),
     [
-        ("STOP it’s", "’", "U+2019 right single quotation mark", "'"),
-        ("STOP 🫖 ’", "🫖", "U+1FAD6 teapot", ""),
-        ("STOP it's", "", "", ""),
+        ("STOP it’s", {"’": "U+2019 right single quotation mark"}, ("'",)),
+        ("STOP – it’s", {"–": "U+2013 en dash", "’": "U+2019 right single quotation mark"}, ("-", "'")),
+        ("STOP – ☕ –", {"–": "U+2013 en dash", "☕": "U+2615 hot beverage"}, ()),
+        ("STOP it's", {}, ()),
     ],
 )
-def test_the_character_that_makes_a_text_expensive_is_named(
-    text: str, character: str, name: str, instead: str, settings: Any
+def test_every_character_that_makes_a_text_expensive_is_named(
+    text: str, names: dict[str, str], instead: tuple[str, ...], settings: Any
 ) -> None:
     settings.CROSSCHANNEL_SMS_SMART_ENCODING = False
     weight = seen(text=text).weight
     assert weight is not None
-    assert (weight.segments.forced_by, weight.culprit, weight.instead) == (character, name, instead)
+    assert (weight.culprits, weight.instead) == (names, instead)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from oscar_crosschannel.services import (
     asking,
     consents,
     contacts,
+    evidence,
     facts,
     judging,
     limits,
@@ -161,15 +162,62 @@ def test_what_belongs_to_an_order_comes_by_email_always_and_by_text_if_one_likes
     page = parsed(stranger.get(url))
     assert page.find(attrs={"name": "email-order_updates"}) is None
     assert "Always on, because it belongs to your orders." in page.get_text()
-    assert "sms-order_updates" not in ticked(page)
-    save(stranger, url, sms_order_updates="on")
-    assert "order_updates" in {*permitted(ann, "sms"), *asked("sms")}
-    save(stranger, url, sms_order_updates=None)
-    assert "order_updates" not in permitted(ann, "sms")
-    told = facts.gather([ann], load_plans(), limits.load(), now=NOON, closed={})[ann.pk]
-    decided = decide(order_update(ann), told)
-    assert isinstance(decided, Send)
-    assert decided.channel == "email"
+    assert said(page, "sms-order_updates") == "On: for orders with your phone number."
+    assert channel_of_order_update(ann) == "sms"
+    before = last_event()
+    page = save(stranger, url, sms_order_updates=None)
+    assert events_after(before) == [("revoke", "sms", PHONE, "order_updates")]
+    assert said(page, "sms-order_updates").startswith("Off since March 10, 2026. You switched it off")
+    assert permitted(ann, "sms") == set(TOPICS)
+    assert channel_of_order_update(ann) == "email"
+    page = save(stranger, url, sms_order_updates="on")
+    assert said(page, "sms-order_updates").startswith("Not on yet")
+    assert channel_of_order_update(ann) == "email"
+
+
+@pytest.mark.parametrize("is_asked", [True, False], ids=["asked", "lapsed"])
+def test_texts_about_orders_come_to_who_never_declined_them_by_name(
+    is_asked: bool, ann: Contact, url: str, stranger: Client
+) -> None:
+    before, over = NOON - timedelta(days=2), NOON - timedelta(days=1)
+    if is_asked:
+        said_so = {"contact": ann, "point": ann.points.get(channel="sms"), "channel": "sms", "address": PHONE}
+        evidence.append(ConsentEvent(**said_so, topic="order_updates", action="request", at=before))
+    else:
+        topic, words = ["order_updates"], "Until tomorrow."
+        consents.grant(ann, "sms", topic, source="till", words=words, now=before, expires_at=over)
+    page = parsed(stranger.get(url))
+    assert said(page, "sms-order_updates") == "On: for orders with your phone number."
+    assert channel_of_order_update(ann) == "sms"
+
+
+def test_texts_about_orders_are_off_where_no_number_is_known_or_all_texts_were_stopped(
+    url: str, stranger: Client
+) -> None:
+    bea = guest("bea@example.com", language="en")
+    page = parsed(stranger.get(path_of(sent_to(bea, "email"))))
+    assert said(page, "sms-order_updates") == "Off."
+    page = press(stranger, url, "sms")
+    assert said(page, "sms-order_updates") == "Off."
+    assert not {name for name in ticked(page) if name.startswith("sms-")}
+
+
+def test_another_number_may_be_given_for_texts_about_orders_alone(stranger: Client) -> None:
+    bea = guest("bea@example.com", language="en")
+    contacts.set_point(bea, "sms", PHONE, source="order", now=NOON)
+    save(stranger, path_of(sent_to(bea, "email")), phone=OTHER_PHONE)
+    (request,) = ConsentEvent.objects.filter(action="request")
+    assert (request.address, "order_updates" in consents.topics_of(request)) == (OTHER_PHONE, True)
+
+
+def test_how_somebody_agreed_or_stopped_is_left_out_where_nobody_knows(
+    ann: Contact, url: str, stranger: Client
+) -> None:
+    consents.grant(ann, "email", [DEALS], source="till", words="Yes.", now=NOON)
+    consents.revoke("email", ANN, topics=["basket_reminders"], source="till", mechanism="api", now=NOON)
+    page = parsed(stranger.get(url))
+    assert said(page, "email-weekly_deals") == "On since March 10, 2026."
+    assert said(page, "email-basket_reminders") == "Off since March 10, 2026."
 
 
 def test_every_page_of_an_account_leads_to_it(member: Client) -> None:
@@ -643,7 +691,7 @@ def test_a_mailbox_that_cannot_be_asked_is_said_to_be_so(
 def test_a_number_that_said_stop_is_told_how_to_come_back(url: str, stranger: Client) -> None:
     consents.revoke("sms", PHONE, topics=None, source="keyword", mechanism="keyword", now=NOON)
     page = save(stranger, url, sms_weekly_deals="on")
-    assert "text START" in page.get_text()
+    assert "You stopped all texts on March 10, 2026. To have them again, text START" in page.get_text()
     assert said(page, "sms-events") == "Off."  # nothing goes there, whatever one asks for
     assert "allow our texts first" in page.get_text()
     assert asked("sms") == set()
@@ -819,6 +867,13 @@ def order_update(contact: Contact) -> Candidate:
         due_at=NOON,
         expires_at=NOON + timedelta(hours=1),
     )
+
+
+def channel_of_order_update(contact: Contact) -> str:
+    told = facts.gather([contact], load_plans(), limits.load(), now=NOON, closed={})[contact.pk]
+    decided = decide(order_update(contact), told)
+    assert isinstance(decided, Send)
+    return decided.channel
 
 
 def press(client: Client, url: str, button: str) -> BeautifulSoup:

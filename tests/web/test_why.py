@@ -74,6 +74,17 @@ def test_the_page_says_what_when_where_and_because_of_what(stranger: Client) -> 
     assert consents.wording("email", "en").words in told
 
 
+def test_the_page_says_no_more_than_is_known_of_how_somebody_agreed(stranger: Client) -> None:
+    bea = guest("bea@example.com", language="en")
+    consents.grant(bea, "email", ["weekly_deals"], source="till", words="Yes, please.", now=NOON)
+    message = owe(bea, LinkedFlow, "hello", due=NOON)
+    message.state, message.channel, message.attempted_at = State.SENT, "email", NOON
+    message.point = bea.points.get()
+    message.save()
+    told = words_of(stranger, url_of(message))
+    assert "You agreed to “Weekly deals” by email on March 10, 2026. These were the words:" in told
+
+
 def test_a_basket_reminder_tells_of_the_basket(stranger: Client, db: Any) -> None:
     from oscar.test import factories as shop  # noqa: PLC0415 - needs the models
 
