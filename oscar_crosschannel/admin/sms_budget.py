@@ -107,7 +107,8 @@ class BudgetSheet(Sheet):
 
     def help(self) -> str:
         return gettext(
-            "Texts that belong to an order or an account count, and go out in any case. Texts for marketing "
+            "Texts that belong to an order or an account count, and go out in any case; what answers a text at "
+            "once, such as HELP or STOP, does not count. Texts for marketing "
             "that find too little left wait until the next day or month begins, or go by another channel; "
             "what would be too late by then is not sent. A text that is too long for one segment takes several."
         )

@@ -8,7 +8,6 @@ import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import trustme
 from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
@@ -16,6 +15,7 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.test import Client
 
 from oscar_crosschannel.testing.sms_counterpart import post_through
+from tests.browser.servers import CERTIFICATE
 
 
 class _Server(ThreadedWSGIServer):
@@ -24,7 +24,7 @@ class _Server(ThreadedWSGIServer):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        trustme.CA().issue_cert(*settings.ALLOWED_HOSTS).configure_cert(self.tls)
+        self.tls.load_cert_chain(settings.HOME / CERTIFICATE)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         with self.tls.wrap_socket(request, server_side=True) as wrapped:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -12,10 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_pem_x509_certificates
+
 ROOT = Path(__file__).parent.parent.parent
 
 #: What stands in links, whatever the port. A domain for examples: nobody can ever be behind it.
 HOST = "quillbrook.example"
+
+#: The key and the certificate, in the shop's folder.
+CERTIFICATE = "certificate.pem"
 
 OURS = "tests.browser.settings"
 STOCK = "tests.browser.stock"
@@ -26,6 +35,7 @@ class Shop:
     """A shop that answers at `port` of this machine."""
 
     port: int
+    pin: str  #: of its certificate, by which a browser knows it: SHA-256 of the public key, in Base64
     places: Mapping[str, Any]  #: what `tests.browser.story` left for the addresses of pages
 
     def path(self, pattern: str) -> str:
@@ -36,6 +46,9 @@ class Shop:
 def tell(home: Path) -> None:
     """Fill a folder with the shop and its past; about ten seconds."""
     home.mkdir()
+    trustme.CA().issue_cert(HOST, "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+        home / CERTIFICATE
+    )
     told = subprocess.run(
         [sys.executable, "-m", "tests.browser.story"],
         **_surroundings(home, OURS),
@@ -63,9 +76,15 @@ def serve(home: Path, settings: str = OURS) -> Iterator[Shop]:
         assert process.stdout
         port = process.stdout.readline()
         assert port, log.read_text()
-        yield Shop(int(port), json.loads((home / "places.json").read_text()))
+        yield Shop(int(port), _pin(home), json.loads((home / "places.json").read_text()))
         process.stdin.close()
     assert " ERROR " not in log.read_text(), log.read_text()
+
+
+def _pin(home: Path) -> str:
+    certificate, *_ = load_pem_x509_certificates((home / CERTIFICATE).read_bytes())
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
 
 
 def _surroundings(home: Path, settings: str) -> dict[str, Any]:
