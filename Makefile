@@ -12,7 +12,7 @@ WORKERS ?= 2
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY) ## Play two weeks of the shop, nearly every journey, and judge what arrived
+demo: $(READY) ## Play two weeks of the shop, every journey, and judge what arrived
 	@$(PYTHON_IN_VENV) -m sandbox.demo
 
 serve: $(READY) ## Run the sandbox shop, its engine and everybody's phone; opens http://127.0.0.1:8000/outbox/

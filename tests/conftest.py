@@ -49,12 +49,13 @@ def vendor(request: pytest.FixtureRequest) -> str:
 
 
 #: Where nothing races and no statement is written for one database: once is enough, on SQLite. What is
-#: marked `postgresql` there runs all the same.
+#: marked `postgresql` there runs all the same, and so do the stories.
 ONCE = {
     Path(__file__).parent / room
     for room in (
         *("admin", "blueprints", "channels", "checks", "core", "rules", "sandbox", "web", "test_ci.py"),
         *(f"services/test_{subject}.py" for subject in ("copies", "copy_language", "pacing")),
+        *(f"oscar/test_{subject}.py" for subject in ("events", "order_texts", "parcels")),
     )
 }
 

@@ -208,15 +208,16 @@ def _write_down(user: Any, row: Model, words: str) -> None:
     )
 
 
-def written_about(row: Model) -> QuerySet[LogEntry]:
-    """What staff did to a row, the latest first."""
-    entries = LogEntry.objects.filter(content_type=get_content_type_for_model(row), object_id=str(row.pk))
+def written_about(model: type[Model], ids: Iterable[int]) -> QuerySet[LogEntry]:
+    """What staff did to these rows, the latest first."""
+    kind = get_content_type_for_model(model)
+    entries = LogEntry.objects.filter(content_type=kind, object_id__in=[str(each) for each in ids])
     return entries.select_related("user").order_by("-action_time", "-pk")
 
 
 def history(row: Model) -> Sequence[LogEntry]:
     """The latest of it, for the row's page."""
-    return list(written_about(row)[:LATEST])
+    return list(written_about(type(row), [row.pk])[:LATEST])
 
 
 def back_to(row: Model) -> str:

@@ -27,7 +27,7 @@ from ..services import copies, previews, rendering, trials, tuning, unfolding
 from ..services.copies import Problem, Source
 from ..services.plans import PlannedFlow
 from ..services.rendering import CopyKey
-from . import acting, flow_changes, meanwhile, overriding, people, sentences, titles
+from . import acting, flow_changes, meanwhile, overriding, people, place_names, sentences, titles
 from .doors import CHANGE_COPY, SEND_TEST, VIEW_CONTACT, VIEW_COPY, page, planned_or_404, require
 
 #: Contacts that a search offers.
@@ -201,8 +201,11 @@ def _begun(data: QueryDict, desk: Desk) -> QueryDict:
 
 
 def _change(model_admin: Any, request: HttpRequest, desk: Desk) -> HttpResponse:
-    flow = tuning.lock(desk.key.flow_id)
-    copy = copies.find(desk.key)
+    key = desk.key
+    flow = tuning.lock(key.flow_id)
+    # the flow as it is now that nobody else changes it
+    desk = _desk(key.flow_id, key.step_key, key.channel, key.language)
+    copy = copies.find(key)
     if request.POST["do"] == "reset":
         return _reset(model_admin, request, desk, flow, copy)
     now_shown = meanwhile.shown([CopyForm(copy=copy, parts=desk.parts)])
@@ -226,7 +229,7 @@ def _reset(model_admin: Any, request: HttpRequest, desk: Desk, flow: Flow, copy:
     if not found:
         return _keep(model_admin, request, desk, flow, nothing)
     for problem in found:
-        messages.error(request, gettext("Nothing was reset. %(why)s") % {"why": problem.sentence})
+        messages.error(request, gettext("Nothing was reset. %(why)s") % {"why": told(problem)})
     return _editor(model_admin, request, desk, CopyForm(copy=copy, parts=desk.parts), copy)
 
 
@@ -241,7 +244,7 @@ def _keep(
 ) -> HttpResponse:
     kept = copies.keep(flow, draft, now=timezone.now(), author=request.user.pk)
     if kept.changed:
-        parts = ", ".join(_told(part, kept.after[part]) for part in kept.changed)
+        parts = ", ".join(_part_told(part, kept.after[part]) for part in kept.changed)
         message = gettext("Words of %(place)s: %(parts)s") % {"place": desk.place, "parts": parts}
         if why:
             message = gettext("%(change)s; promotes nevertheless: %(why)s") % {"change": message, "why": why}
@@ -261,7 +264,7 @@ def _log(model_admin: Any, request: HttpRequest, flow: Flow, name: str, words: s
     return entry
 
 
-def _told(part: str, after: str | None) -> str:
+def _part_told(part: str, after: str | None) -> str:
     name = {"part": _PARTS[part]}
     if after is None:
         return gettext("%(part)s as shipped") % name
@@ -272,9 +275,17 @@ def _told(part: str, after: str | None) -> str:
 
 def _blame(form: CopyForm, found: Sequence[Problem]) -> None:
     for problem in found:
-        words = {"line": problem.line, "sentence": problem.sentence}
-        sentence = gettext("Line %(line)d: %(sentence)s") % words if problem.line else problem.sentence
+        words = {"line": problem.line, "sentence": told(problem)}
+        sentence = gettext("Line %(line)d: %(sentence)s") % words if problem.line else told(problem)
         form.add_error(problem.part or None, sentence)
+
+
+def told(problem: Problem) -> str:
+    """What is wrong with words, and in which place if not everywhere."""
+    if not problem.place:
+        return problem.sentence
+    words = {"place": place_names.name(problem.place), "why": problem.sentence}
+    return gettext("With the link for people who cannot reply (%(place)s): %(why)s") % words
 
 
 # ---------------------------------------------------------------------------------------------- preview
@@ -413,10 +424,8 @@ _COMMON = {
 }  # fmt: skip
 
 
-def _variables(desk: Desk, names: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
+def _variables(desk: Desk, names: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """What may be used: name, meaning, an example."""
-    if names is None:
-        return []
     meanings = {**_COMMON, **desk.planned.about.glossary}
     return [
         (written, str(meanings.get(name, "")), example)

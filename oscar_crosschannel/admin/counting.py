@@ -64,9 +64,12 @@ def counted(rows: QuerySet[Any]) -> int:
 
 
 def estimated(rows: QuerySet[Any]) -> int | None:
-    """How many rows the table behind `rows` has by the database's own statistics; None: it has none."""
+    """How many rows a whole table has by the database's own statistics.
+
+    None: it has none, or `rows` are only some of the table's, of which the statistics say nothing.
+    """
     connection = connections[rows.db]
-    if connection.vendor != "postgresql":
+    if rows.query.where or connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
         cursor.execute(

@@ -16,7 +16,7 @@ from ..models import Flow
 from ..services.plans import PlannedFlow, load_plans
 
 #: What staff must be allowed to do something here.
-VIEW_FLOW, CHANGE_FLOW, ADD_FLOW, DELETE_FLOW, VIEW_COPY, CHANGE_COPY, SEND_TEST, VIEW_CONTACT = (
+VIEW_FLOW, CHANGE_FLOW, ADD_FLOW, DELETE_FLOW, VIEW_COPY, CHANGE_COPY, SEND_TEST, VIEW_CONTACT, VIEW_RUN = (
     "oscar_crosschannel.view_flow",
     "oscar_crosschannel.change_flow",
     "oscar_crosschannel.add_flow",
@@ -25,6 +25,7 @@ VIEW_FLOW, CHANGE_FLOW, ADD_FLOW, DELETE_FLOW, VIEW_COPY, CHANGE_COPY, SEND_TEST
     "oscar_crosschannel.change_copy",
     "oscar_crosschannel.send_test",
     "oscar_crosschannel.view_contact",
+    "oscar_crosschannel.view_enrolment",
 )
 
 View = Callable[..., HttpResponse]
@@ -80,4 +81,5 @@ def allowed(request: HttpRequest) -> dict[str, bool]:
         "change_copy": user.has_perm(CHANGE_COPY),
         "send_test": user.has_perm(SEND_TEST),
         "view_contact": user.has_perm(VIEW_CONTACT),
+        "view_run": user.has_perm(VIEW_RUN),
     }

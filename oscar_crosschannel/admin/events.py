@@ -28,7 +28,7 @@ from ..models import ScheduledEvent, Topic
 from ..oscar import events
 from ..services import schedules, texting
 from ..services.plans import Plans, load_plans
-from . import titles
+from . import counting, titles
 from .acting import Act, ActingAdmin, Done, back_to
 from .editing import EditingAdmin, Sheet, SheetForm, differences
 from .reading import badge
@@ -186,8 +186,8 @@ class EventSheet(Sheet):
             return ""
         if is_new:
             return ngettext(
-                "%(count)d seat was booked before and gets its reminder",
-                "%(count)d seats were booked before and get their reminders",
+                "%(count)d seat was booked before: confirmed now by email, and reminded of",
+                "%(count)d seats were booked before: confirmed now by email, and reminded of",
                 booked,
             ) % {"count": booked}
         return ngettext(
@@ -299,13 +299,20 @@ class InviteToEvent(CancelEvent):
         return gettext("Invite people to “%(event)s”") % {"event": _title(self.event)}
 
     def about(self) -> Iterable[str]:
-        count = events.agreed().count()
+        count = counting.counted(events.agreed())
         topic = Topic.objects.filter(key=events.INVITED).first()
-        yield ngettext(
-            "%(count)d person agreed to emails about “%(topic)s” and is invited.",
-            "%(count)d people agreed to emails about “%(topic)s” and are invited.",
-            count,
-        ) % {"count": count, "topic": titles.topic(topic) if topic else events.INVITED}
+        if count > counting.MOST:
+            told = gettext("More than %(count)s people agreed to emails about “%(topic)s” and are invited.")
+        else:
+            told = ngettext(
+                "%(count)s person agreed to emails about “%(topic)s” and is invited.",
+                "%(count)s people agreed to emails about “%(topic)s” and are invited.",
+                count,
+            )
+        yield told % {
+            "count": counting.written(min(count, counting.MOST)),
+            "topic": titles.topic(topic) if topic else events.INVITED,
+        }
         yield gettext("Who has booked, or was invited before, is not invited again.")
         yield gettext("Frequency limits hold: who got much lately gets the invitation later, or not at all.")
 

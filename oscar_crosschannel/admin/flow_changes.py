@@ -10,6 +10,7 @@ from django.utils.translation import gettext, gettext_lazy as _, ngettext, ngett
 from oscar.core.loading import get_model
 
 from ..conf import settings
+from ..core.facts import Purpose
 from ..core.plan import Plan, Step, StepTuning, Tuning
 from ..models import Topic
 from ..services import copies
@@ -268,8 +269,8 @@ def place_words(place: Place, stood: Standing) -> str:
 
 def meaning(effect: Effect, before: Plan, after: Plan) -> Sequence[str]:
     """What a change means for the people inside, a sentence each; nothing, if it means nothing to them."""
-    switched = state(before) != state(after)
-    if not effect.waiting or not (switched or effect.touched or effect.missing):
+    switched, is_about_another = state(before) != state(after), before.topic != after.topic
+    if not effect.waiting or not (switched or is_about_another or effect.touched or effect.missing):
         return ()
     found = [
         ngettext(
@@ -285,15 +286,26 @@ def meaning(effect: Effect, before: Plan, after: Plan) -> Sequence[str]:
         words = {"step": titles.step(key, step.title if step else ""), "count": count}
         found.append(
             ngettext(
-                "%(count)d person is past “%(step)s” already, and does not get it.",
-                "%(count)d people are past “%(step)s” already, and do not get it.",
+                "%(count)d person waits for a later step already, and does not get “%(step)s”.",
+                "%(count)d people wait for a later step already, and do not get “%(step)s”.",
                 count,
             )
             % words
         )
+    if is_about_another:
+        found.append(_judged_as(after.topic, effect.waiting))
     if switched:
         found.append(str(_SWITCHED[state(after)]))
     return found
+
+
+def _judged_as(key: str, count: int) -> str:
+    """What another topic means: marketing does not reach who has not agreed to it."""
+    known = Topic.objects.filter(key=key).values_list("purpose", flat=True).first()
+    purpose = Purpose(known or Purpose.MARKETING)  # of a topic that is gone nobody knows better
+    sentence = _JUDGED_AS_MARKETING if purpose is Purpose.MARKETING else _JUDGED_AS
+    words = {"count": count, "topic": topic_name(key), "purpose": sentences.PURPOSES[purpose]}
+    return str(sentence % words)
 
 
 def _effects(effect: Effect) -> Iterator[tuple[Any, int]]:
@@ -317,6 +329,17 @@ _LOSING = ngettext_lazy(
 _FOLLOWING = ngettext_lazy(
     "%(count)d is planned anew, from the event that began the run.",
     "%(count)d are planned anew, from the events that began the runs.",
+    "count",
+)
+
+_JUDGED_AS_MARKETING = ngettext_lazy(
+    "%(count)d is judged as “%(topic)s” (%(purpose)s) from now on: without consent to that, it is not sent.",
+    "%(count)d are judged as “%(topic)s” (%(purpose)s) from now on: who has not agreed to that does not get them.",
+    "count",
+)
+_JUDGED_AS = ngettext_lazy(
+    "%(count)d is judged as “%(topic)s” (%(purpose)s) from now on.",
+    "%(count)d are judged as “%(topic)s” (%(purpose)s) from now on.",
     "count",
 )
 

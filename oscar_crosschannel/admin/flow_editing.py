@@ -74,7 +74,7 @@ def _save(
         messages.info(request, gettext("Nothing was changed."))
         return to_flow(editing.flow)
     now = timezone.now()
-    before, after = editing.before_plan, editing.declared.tuned(wanted)
+    before, after = editing.before_plan, editing.as_it_would_run(wanted, outline).plan
     effect = tuning_services.foresee(editing.flow.pk, before, after, now=now)
     meaning = flow_changes.meaning(effect, before, after)
     if meaning and request.POST.get("do") != "confirm":
@@ -86,6 +86,8 @@ def _save(
         told.append(gettext("promotes nevertheless: %(why)s") % {"why": editing.why})
     model_admin.log_change(request, editing.flow, "; ".join(told))
     messages.success(request, saved(retuned.replanned))
+    for sentence in editing.unsaid_codes(after):
+        messages.warning(request, sentence)
     return to_flow(editing.flow)
 
 

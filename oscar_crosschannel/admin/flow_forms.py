@@ -14,13 +14,14 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, gettext_lazy as _
 from oscar.core.loading import get_model
 
+from ..conf import settings
 from ..core.facts import Purpose
-from ..core.plan import Fault, Plan, StepTuning, Tuning, Wrong
+from ..core.plan import Fault, Plan, Step, StepTuning, Tuning, Wrong
 from ..models import Copy, Flow
 from ..services import copies, flow_versions, plans, promotion, tuning as tuning_services
 from ..services.flow_versions import Outline, Standing
 from ..services.plans import PlannedFlow, tuning_of
-from . import flow_changes, meanwhile, overriding, sentences, titles
+from . import flow_changes, meanwhile, overriding, sentences, step_forms, titles
 from .doors import CHANGE_COPY
 from .outline_forms import FlowForm
 from .step_forms import StepForm
@@ -89,6 +90,11 @@ class FlowEditing:
             self._blame(fault, after)
         for lack in self._lacking(after):
             self._form_of(lack.step_key).add_error("channels", self._with_link(lack_sentence(lack)))
+        for key, lines in self._empty_promises(after).items():
+            for sentence in lines:
+                self._form_of(key).add_error("voucher", self._with_link(sentence))
+        for key in self._without_offer(after):
+            self._form_of(key).add_error("offer", no_offer())
         self._require_no_promotion(asked)
         return not self.has_errors
 
@@ -145,11 +151,14 @@ class FlowEditing:
     def objections(
         self, wanted: Tuning, words: Sequence[Copy] | None = None, outline: Outline | None = None
     ) -> list[str]:
-        """The same, and where it would have no words, or promote what may not, with the words that are kept or,
-        if given, with these.
+        """The same, and where it would have no words, promise or owe codes that nobody gets, or promote what may
+        not, with the words that are kept or, if given, with these.
         """
         asked = self.as_it_would_run(wanted, outline)
         found = [(lack.step_key, lack_sentence(lack)) for lack in self._lacking(asked.plan, words)]
+        promises = self._empty_promises(asked.plan, words)
+        found += [(key, sentence) for key, lines in promises.items() for sentence in lines]
+        found += [(key, no_offer()) for key in self._without_offer(asked.plan)]
         found += [
             (each.step_key, no_promotion() if each.channel else no_code())
             for each in self._promoting(asked, words)
@@ -177,6 +186,50 @@ class FlowEditing:
             speaking = [step for plan in known if (step := plan.step(lack.step_key)) is not None]
             if not any(lack.channel in step.channels for step in speaking):
                 yield lack
+
+    def _empty_promises(self, after: Plan, words: Sequence[Copy] | None = None) -> dict[str, list[str]]:
+        """By step, a sentence for each channel whose words would say a code now that none is given.
+
+        What is declared so is no merchant's fault, and what is said so already speaks against no other change.
+        """
+        if flow_changes.state(after) != "on":
+            return {}
+        kept = list(Copy.objects.filter(flow=self.flow))
+        known = set(copies.empty_promises(self.planned, self.declared, ()))
+        if flow_changes.state(self.before_plan) == "on":
+            known |= set(copies.empty_promises(self.planned, self.before_plan, kept))
+        found = copies.empty_promises(self.planned, after, kept if words is None else words)
+        by_step: dict[str, dict[str, list[copies.Promise]]] = {}
+        for each in found:
+            if each not in known:
+                by_step.setdefault(each.step_key, {}).setdefault(each.channel, []).append(each)
+        return {key: list(map(promise_sentence, groups.values())) for key, groups in by_step.items()}
+
+    def unsaid_codes(self, after: Plan) -> list[str]:
+        """What to tell of the steps that give a code now, and did not before, if their words leave it out."""
+        known = {step.key for step in self.before_plan.steps if step.voucher}
+        fresh = [step for step in after.steps if step.voucher and step.key not in known]
+        if not fresh:
+            return []
+        without = replace(after, steps=tuple(replace(step, voucher=False) for step in fresh))
+        kept = Copy.objects.filter(flow=self.flow)
+        said = {each.step_key for each in copies.empty_promises(self.planned, without, kept)}
+        told = gettext("“%(step)s” gives a code now. Let its words say it: otherwise nobody reads it.")
+        return [
+            self._with_link(told % {"step": titles.step(step.key, step.title)})
+            for step in fresh
+            if step.key not in said
+        ]
+
+    def _without_offer(self, after: Plan) -> list[str]:
+        """Keys of the steps that would give codes of the shop's usual offer now, which gives nothing."""
+        usual = (offer for offer in self.offers if offer.name == settings.VOUCHER_OFFER)
+        if flow_changes.state(after) != "on" or any(map(step_forms.is_open, usual)):
+            return []
+        known = {step.key for step in self.declared.steps if _takes_usual_offer(step)}
+        if flow_changes.state(self.before_plan) == "on":
+            known |= {step.key for step in self.before_plan.steps if _takes_usual_offer(step)}
+        return [step.key for step in after.steps if _takes_usual_offer(step) and step.key not in known]
 
     def _promoting(self, asked: PlannedFlow, words: Sequence[Copy] | None = None) -> list[copies.Promotion]:
         """Where it would promote, may not (rule 39), and does not already."""
@@ -227,6 +280,10 @@ def _new_faults(plan: Plan, *others: Plan) -> list[Fault]:
     return [fault for fault in found if plan.enabled or fault.wrong is not Wrong.NO_STEP]
 
 
+def _takes_usual_offer(step: Step) -> bool:
+    return step.voucher and step.offer_id is None
+
+
 def _name_in(plan: Plan, key: str) -> str:
     step = plan.step(key)
     return titles.step(key, step.title if step else "") if key else ""
@@ -246,6 +303,29 @@ def lack_sentence(lack: copies.Lack) -> str:
     """Why a step cannot be switched on yet."""
     words = {"channel": sentences.channels([lack.channel]), "languages": ", ".join(lack.languages)}
     return gettext("This step has no words for %(channel)s yet (%(languages)s). Write them first.") % words
+
+
+def promise_sentence(found: Sequence[copies.Promise]) -> str:
+    """Why a code cannot be switched off yet: what the words of one channel say."""
+    spoken = copies.languages()
+    words = {
+        "channel": sentences.channels([found[0].channel]),
+        "parts": ", ".join(dict.fromkeys(str(flow_changes.PARTS[each.part]) for each in found)),
+        "languages": ", ".join(dict.fromkeys(spoken[each.language] for each in found)),
+    }
+    return (
+        gettext("Its words for %(channel)s say a code (%(parts)s: %(languages)s). Write others first.")
+        % words
+    )
+
+
+def no_offer() -> str:
+    """Why a step cannot give codes of the shop's usual offer."""
+    words = {"offer": settings.VOUCHER_OFFER or gettext("none")}
+    return (
+        gettext("No code can be given: the shop’s usual offer (%(offer)s) is not open. Choose another.")
+        % words
+    )
 
 
 def fault_sentence(fault: Fault, plan: Plan) -> str:

@@ -18,7 +18,7 @@ from ..models import Copy, Flow, FlowVersion, Topic
 from ..services import copies, flow_versions, own_flows, tuning as tuning_services
 from ..services.flow_versions import Standing
 from ..services.plans import PlannedFlow
-from . import flow_changes, outline_forms, step_forms, titles
+from . import copies as copy_pages, flow_changes, outline_forms, step_forms, titles
 from .doors import CHANGE_COPY, CHANGE_FLOW, VIEW_COPY, VIEW_FLOW, page, planned_or_404, require
 from .flow_editing import saved, to_flow
 from .flow_forms import FlowEditing
@@ -220,7 +220,7 @@ class _Back:
             if step is None or self.present.words.get(place) == self.wanted.words[place]:
                 continue
             for problem in copies.problems(asked, step, row, now=now, may_promote=True):
-                yield f"{flow_changes.place_words(place, self.wanted)}: {problem.sentence}"
+                yield f"{flow_changes.place_words(place, self.wanted)}: {copy_pages.told(problem)}"
 
     def meaning(self) -> Sequence[str]:
         before, after = self._editing.before_plan, self._after.plan

@@ -12,8 +12,10 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern
+from django.urls import URLPattern, reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
@@ -21,7 +23,7 @@ from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from ..conf import settings
 from ..core.lifecycle import OPEN, State
 from ..core.plan import On, Plan, Step
-from ..models import Flow, FlowStep, Message, Topic
+from ..models import Enrolment, Flow, FlowStep, Message, Topic
 from ..services import own_flows as own_flow_services, plans, tuning
 from ..services.plans import PlannedFlow, load_plans
 from . import (
@@ -35,7 +37,7 @@ from . import (
     sentences,
     titles,
 )
-from .doors import ADD_FLOW, CHANGE_FLOW, DELETE_FLOW, allowed, door
+from .doors import ADD_FLOW, CHANGE_FLOW, DELETE_FLOW, VIEW_RUN, allowed, door
 from .reading import StoryAdmin, badge
 
 #: How far back the counts look.
@@ -81,13 +83,14 @@ class FlowAdmin(StoryAdmin):
         return rows.prefetch_related("steps")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """The list, each row with its numbers: one statement for all."""
+        """The list, each row with its numbers: one statement for all. Who is inside is for who may view runs."""
         changelist: Any = super().get_changelist_instance(request)
         reach = counting.reach(Message.objects.all(), "created_at", timezone.now() - COUNTED)
         counted = _count_all(reach)
         changelist.result_list = list(changelist.result_list)
         for row in changelist.result_list:
             row.counted = counted.get(row.pk, {})
+            row.people_inside = _people_inside(row) if request.user.has_perm(VIEW_RUN) else ""
         changelist.span = sentences.length(timezone.now() - reach.since)
         return changelist
 
@@ -101,8 +104,10 @@ class FlowAdmin(StoryAdmin):
         return _state_badge(found[0].tuned(plans.tuning_of(flow)) if found else None)
 
     @admin.display(description=_("people inside"))
-    def inside(self, flow: Any) -> int:
-        return int(flow.inside_now)
+    def inside(self, flow: Any) -> SafeString | int:
+        if not flow.inside_now or not flow.people_inside:
+            return int(flow.inside_now)
+        return format_html('<a href="{}">{}</a>', flow.people_inside, flow.inside_now)
 
     @admin.display(description=_("sent"))
     def sent(self, flow: Any) -> int:
@@ -183,6 +188,7 @@ class FlowAdmin(StoryAdmin):
             "in_shadow": planned is not None and flow_changes.state(planned.plan) == "shadow",
             "before_it_is_on": own_flows.before_it_is_on(planned, row) if planned else [],
             "is_own": bool(row.trigger),
+            "people_inside": _people_inside(row),
             "facts": _facts(row, planned),
             "steps": _steps(row, planned, counted) if planned else [],
             "columns": [title for title, _states in _COLUMNS],
@@ -203,8 +209,14 @@ def _state_badge(plan: Plan | None) -> SafeString:
     return badge(flow_changes.STATE_WORDS[state], _TONES[state])
 
 
-def _facts(flow: Any, planned: PlannedFlow | None) -> list[tuple[str, Any]]:
-    facts: list[tuple[str, Any]] = [(gettext("People inside"), flow.inside_now), (gettext("Key"), flow.key)]
+def _people_inside(flow: Flow) -> str:
+    """Where those who are inside are listed."""
+    asked = {"flow": flow.pk, "state__exact": Enrolment.State.ACTIVE.value}
+    return f"{reverse('admin:oscar_crosschannel_enrolment_changelist')}?{urlencode(asked)}"
+
+
+def _facts(flow: Flow, planned: PlannedFlow | None) -> list[tuple[str, Any]]:
+    facts: list[tuple[str, Any]] = [(gettext("Key"), flow.key)]
     if planned is None:
         return facts
     plan = planned.plan

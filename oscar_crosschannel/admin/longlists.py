@@ -32,7 +32,7 @@ BEFORE = "before"
 class LongList(ChangeList):
     """A page of the newest rows, or of those before a given one.
 
-    Filters have no index of their own, which would cost every message that is sent. They look
+    Most filters have no index of their own, which would cost every message that is sent. They look
     through `counting.WINDOW` rows, and offer to go on from there.
     """
 
@@ -75,9 +75,10 @@ class LongList(ChangeList):
 
     def _searches_rows(self) -> bool:
         """Whether rows have to be looked through: for a filter, unless a search has found the few in question."""
+        admin = cast("LongListed", self.model_admin)
         if self.query:
-            return not cast("LongListed", self.model_admin).search_uses_index
-        return bool(self.get_filters_params())
+            return not admin.search_uses_index
+        return not admin.filters_use_index and bool(self.get_filters_params())
 
     @property
     def older_url(self) -> str:
@@ -128,6 +129,8 @@ class LongListed(_Admin):
     sortable_by = ()
     #: Whether a search reads few rows; one that has to look through all does so as filters do.
     search_uses_index = True
+    #: Whether filters read few rows, because an index holds all that this list can show.
+    filters_use_index = False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LongList

@@ -64,7 +64,7 @@ def merged(data: QueryDict, now_shown: Shown) -> QueryDict | None:
 
 def sentence(row: Model, *, name: str = "") -> str:
     """Who was faster, and what they did; of a row that is edited on several pages, to what the log calls `name`."""
-    entries = acting.written_about(row)
+    entries = acting.written_about(type(row), [row.pk])
     last = (entries.filter(object_repr=name) if name else entries).first()
     told = gettext("Your changes are below, and not saved yet: look them over, and save again.")
     if last is None:

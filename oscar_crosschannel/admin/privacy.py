@@ -11,6 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -27,6 +28,7 @@ from ..services import contacts, erasing, importing, persons
 from ..services.import_judging import Judged, Taking
 from . import acting, people, titles
 from .acting import NoteForm
+from .longlists import LongListed
 from .reading import ReadingAdmin, StoryAdmin, badge
 from .sentences import Words
 
@@ -196,10 +198,8 @@ class ConsentImportAdmin(StoryAdmin):
 
 
 @admin.register(Erasure)
-class ErasureAdmin(ReadingAdmin):
+class ErasureAdmin(LongListed, ReadingAdmin):
     list_display = ("whom", "at", "cause", "by")
-    ordering = ("-pk",)
-    sortable_by = ()
     fields = ("whom", "at", "cause", "by", "counts")
     readonly_fields = ("whom",)
 
@@ -212,10 +212,17 @@ class ErasureAdmin(ReadingAdmin):
     ) -> HttpResponse:
         return super().changelist_view(request, {**(extra_context or {}), "may_erase": _may_erase(request)})
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        left = Contact.objects.filter(pk=OuterRef("contact_id")).values("pk")
+        # no EXISTS, for which PostgreSQL may read all contacts at once
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(left=Subquery(left[:1]))
+        return rows
+
     @admin.display(description=_("contact"))
-    def whom(self, erasure: Erasure) -> str:
-        left = Contact.objects.filter(pk=erasure.contact_id).first()
-        return titles.link(left, people.label(left)) if left else f"#{erasure.contact_id}"
+    def whom(self, erasure: Any) -> str:
+        """By number: of an erased contact that is still there, nothing else is left."""
+        number = f"#{erasure.contact_id}"
+        return titles.link(Contact(pk=erasure.contact_id), number) if erasure.left else number
 
 
 # ------------------------------------------------------------------------- an address without a contact

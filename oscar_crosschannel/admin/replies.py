@@ -118,6 +118,7 @@ class MeantSomethingElse(_Decision):
 class UnreadReplyAdmin(ActingAdmin, LongListed, StoryAdmin):
     acts = (MeantStop, MeantSomethingElse)
     list_display = ("said", "whose", "channel_name", "received")
+    filters_use_index = True
     list_filter = (ChannelFilter,)
     list_select_related = ("reply",)
 
@@ -228,6 +229,7 @@ _CHANNELS = {"email.received": EMAIL, "sms.received": SMS}
 class OrdinaryReplyAdmin(ActingAdmin, LongListed, StoryAdmin):
     acts = (WasRead,)
     list_display = ("said", "whose", "channel_name", "occurred_at", "state")
+    filters_use_index = True
     list_filter = (ReadFilter, WayFilter)
 
     @admin.display(description=_("what they wrote"))

@@ -143,7 +143,7 @@ def _kinds(contact: Contact, now: datetime) -> list[_Kind]:
     points = list(contact.points.all())
     return [
         _messages(ids, flows, now),
-        _staff(contact),
+        _staff(ids),
         *_suppressions(points),
         *_runs(ids, flows),
         _consents(ids),
@@ -302,9 +302,9 @@ def _of_channel(row: Suppression) -> dict[str, str]:
     return {"channel": sentences.channels([row.channel])}
 
 
-def _staff(contact: Contact) -> _Kind:
+def _staff(ids: Collection[int]) -> _Kind:
     def tell(entry: Any) -> Entry:
         by = gettext("by %(who)s") % {"who": entry.user.get_username()}
         return Entry(entry.moment, _("Staff"), "open", entry.get_change_message(), by)
 
-    return _Kind(acting.written_about(contact).annotate(moment=F("action_time")), tell)
+    return _Kind(acting.written_about(Contact, ids).annotate(moment=F("action_time")), tell)

@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import translation
-from django.utils.text import slugify
+from django.utils.text import get_text_list, slugify
 from django.utils.translation import get_language, gettext, gettext_lazy as _
 
 from ..core.facts import Purpose
@@ -107,9 +107,18 @@ class TopicForm(SheetForm):
             self.add_error("name", gettext("Shoppers need a name to choose it by."))
         if self._topic.pk and said.get("purpose", self._topic.purpose) != self._topic.purpose:
             purpose = Purpose(said["purpose"])
+            self._require_no_advertising(purpose)
             self._require_no_promotion(purpose)
             self._require_consent_to_marketing(purpose)
         return said
+
+    def _require_no_advertising(self, purpose: Purpose) -> None:
+        """As a flow that begins so is not given such a topic, a topic is not made one under a flow."""
+        if purpose == Purpose.MARKETING or not (found := topic_editing.advertising(self._topic)):
+            return
+        told = gettext("It stays marketing: nobody has ordered or asked for what begins %(flows)s.")
+        named = [gettext("“%(flow)s”") % {"flow": titles.flow(flow)} for flow in found]
+        self.add_error("purpose", told % {"flows": get_text_list(named, gettext("and"))})
 
     def _require_no_promotion(self, purpose: Purpose) -> None:
         """Rule 39, unless somebody who may says why."""

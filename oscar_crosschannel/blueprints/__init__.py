@@ -23,7 +23,7 @@ from .shipping import SHIPPING
 from .shop_texts import ShopTexts
 from .sms_invitation import SmsInvitation
 from .triggers import SHIPPED as TRIGGERS
-from .welcome import Welcome
+from .welcome import Welcome, WelcomeCode
 from .win_back import WinBack
 
 #: Registered when the app is ready; a project's own flow under the same key replaces one.
@@ -32,6 +32,7 @@ SHIPPED: tuple[type[Blueprint], ...] = (
     OptInSms,
     OptInEmail,
     Welcome,
+    WelcomeCode,
     FollowUp,
     SmsInvitation,
     WinBack,

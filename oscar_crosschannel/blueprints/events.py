@@ -121,18 +121,21 @@ class EventBooking(AboutEvent, Blueprint):
     key = events.CONFIRMATION
     topic = "order_updates"
     start = On("event.booked")
-    stops = _ENDS
+    stops = (On("event.booked", same="booking"), *_ENDS)
     priority = 5
     calendar = Method.REQUEST
 
     confirm = send(EMAIL, at=After(minutes=0))
 
     def still_wanted(self, runs: Sequence[Run]) -> set[int]:
-        """Each booking is confirmed, also a further one of the same person."""
+        """Each booking is confirmed once, also a further one of the same person."""
+        confirmed = events.confirmed(runs)
         return {
             run.message_id
             for run, event, booked in _told(runs)
-            if event.is_on(run.now) and _of_run(run, booked) is not None
+            if event.is_on(run.now)
+            and _of_run(run, booked) is not None
+            and run.subjects["booking"] not in confirmed
         }
 
 
@@ -149,7 +152,7 @@ class EventReminder(AboutStart, Blueprint):
 
     def is_meant(self, event: ScheduledEvent, run: Run) -> bool:
         news_at = run.data.get("news_at")
-        told_just_now = news_at and run.anchor - datetime.fromisoformat(news_at) < events.NEWS_REMINDS
+        told_just_now = news_at and run.anchor - datetime.fromisoformat(news_at) <= events.NEWS_REMINDS
         return super().is_meant(event, run) and not told_just_now
 
 

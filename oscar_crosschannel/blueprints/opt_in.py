@@ -20,7 +20,7 @@ from ..core.facts import EMAIL, SMS
 from ..core.plan import After, Blueprint, Context, On, Run, send
 from ..core.timing import HORIZON
 from ..models import ConsentEvent
-from ..services import consents, contacts, links, topics, wordings
+from ..services import consents, links, topics, wordings
 
 
 class _OptIn(Blueprint):
@@ -67,10 +67,10 @@ class OptInSms(_OptIn):
     ask = send(SMS, at=After(minutes=0), expires=After(days=HORIZON.days + 1))
 
     def open_requests(self, runs: Sequence[Run]) -> dict[int, ConsentEvent]:
-        """Nothing is asked about a number that was replaced: the question would go to the new one."""
+        """Of several numbers that somebody gave only the last is asked: the others were mistakes."""
         requests = super().open_requests(runs)
-        in_use = contacts.addresses_in_use({run.contact_id for run in runs}, SMS)
-        numbers = {run.message_id: in_use.get(run.contact_id) for run in runs}
+        asked = consents.numbers_asked({run.contact_id for run in runs})
+        numbers = {run.message_id: asked.get(run.contact_id) for run in runs}
         return {
             message_id: request
             for message_id, request in requests.items()

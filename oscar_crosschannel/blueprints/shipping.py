@@ -34,6 +34,7 @@ class _OfAParcel(Blueprint):
         "under_way": _("Whether what is late was on its way already"),
         "carrier": _("Name of the carrier; empty if nobody wrote one"),
         "tracking_number": _("The carrier’s number for it; empty if nobody wrote one"),
+        "is_followed": _("Whether the carrier has a page for it"),
         "links.parcel": _("Leads to the carrier’s page for the parcel, or else to the order"),
         "links.order": _("Leads to the order"),
     }
@@ -66,6 +67,7 @@ class _OfAParcel(Blueprint):
                 "under_way": False,
                 "carrier": "UPS",
                 "tracking_number": "1Z999AA10123456784",
+                "is_followed": True,
             },
             links={"parcel": "/", "order": "/"},
         )

@@ -70,6 +70,14 @@ class Shopfront(About):
         )
 
 
+class Registration(Shopfront):
+    """The same to whoever has just opened an account."""
+
+    def occasion(self, run: Run) -> str:
+        day = date_format(localtime(run.anchor), "DATE_FORMAT")
+        return gettext("You opened an account with us on %(day)s.") % {"day": day}
+
+
 def shown(cards: Iterable[products.Card]) -> Context:
     """Products as `recommendations`, each with its link, in the active language."""
     cards = list(cards)

@@ -16,7 +16,7 @@ from .bought import Bought
 from .events import AboutEvent, AboutStart, EventCancellation, EventChange, EventUnbooked
 from .follow_up import FollowUp
 from .shipping import ParcelCancelled, ParcelDelayed, ParcelDelivered, ParcelShipped
-from .shopfront import Shopfront
+from .shopfront import Registration, Shopfront
 from .win_back import WinBack
 
 #: Offered when the app is ready, in this order; a project's own under the same event replaces one.
@@ -30,7 +30,7 @@ SHIPPED: tuple[Trigger, ...] = (
     ),
     Trigger(event="order.placed", is_service=True, title=_("An order is placed"), about=Bought()),
     Trigger(event="order.voided", title=_("An order comes to nothing"), starts=False, same="order"),
-    Trigger(event="user.registered", title=_("Somebody registers"), is_service=True),
+    Trigger(event="user.registered", is_service=True, title=_("Somebody registers"), about=Registration()),
     Trigger(event=JOINED, title=_("Somebody signs up for messages"), about=Shopfront()),
     Trigger(event=f"{GRANTED}.{EMAIL}", title=_("Somebody agrees to emails"), about=Shopfront()),
     Trigger(event=f"{GRANTED}.{SMS}", title=_("Somebody agrees to texts"), about=Shopfront()),

@@ -1,4 +1,8 @@
-"""Somebody signs up: a code at once by text, the shop's story in two emails, and a word before the code ends."""
+"""Somebody signs up: a code at once by text, the shop's story in two emails, and a word before the code ends.
+
+Two flows, because a step is over when the next one falls due, and the code must be able to wait for days: a number
+whose confirmation was asked for on a Saturday night may answer on Tuesday.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,26 @@ from ..services import vouchers
 from ..services.subscribers import JOINED
 from .shopfront import Shopfront
 
-#: A code that works for longer does not end soon.
-SOON = timedelta(days=3)
+#: A code that works for longer does not end soon. It ends eight days after it was given, on the third at the latest.
+SOON = timedelta(days=4)
+#: The question for a number waits for open hours, over a Sunday and a holiday at most, and is good for a day.
+LONGEST_QUESTION = timedelta(days=4)
 
 
 class Welcome(Shopfront, Blueprint):
     """Welcome"""
+
+    topic = "weekly_deals"
+    start = On(JOINED, once=True)
+    priority = 40
+
+    # Nothing by email at once: the shop's own mail about the new account comes then.
+    story = send("email", at=After(days=1))
+    guide = send("email", at=After(days=3), expires=After(days=7))
+
+
+class WelcomeCode(Shopfront, Blueprint):
+    """Welcome code"""
 
     topic = "weekly_deals"
     start = On(JOINED, once=True)
@@ -32,10 +50,17 @@ class Welcome(Shopfront, Blueprint):
         "code_until": _("Until when it works; written as you like, such as {{ code_until|date:'j F, H:i' }}"),
     }
 
-    # Nothing by email at once: the shop's own mail about the new account comes then.
-    hello = send("sms", at=After(minutes=0), voucher=True, voucher_valid=timedelta(days=8))
-    story = send("email", at=After(days=1))
-    guide = send("email", at=After(days=3))
+    # Where merchants add emails as the second choice, they come when nobody confirmed the number.
+    # It may have waited for a day, for a number's confirmation or a left basket: who has bought meanwhile needs no
+    # discount on a first order.
+    hello = send(
+        "sms",
+        at=After(minutes=0),
+        patience=LONGEST_QUESTION,
+        voucher=True,
+        voucher_valid=timedelta(days=8),
+        unless="purchased",
+    )
     expiring = send("sms", at=After(days=7), unless="purchased")
 
     def context(self, runs: Sequence[Run]) -> Mapping[int, Context]:

@@ -26,6 +26,7 @@ from . import (
     sender,
     shipping,
     spelling,
+    stock,
     texting,
 )
 from .findings import TAG
@@ -45,5 +46,6 @@ __all__ = [
     "sender",
     "shipping",
     "spelling",
+    "stock",
     "texting",
 ]

@@ -28,7 +28,7 @@ def check_keys(
         return []
     return [
         caution(
-            39,
+            41,
             f"The flow {key!r} was made in the admin, and the declared flow with this key does not run.",
             "# in python manage.py shell\n"
             "from oscar_crosschannel.models import Flow\n"

@@ -5,7 +5,7 @@ Hints, no rules: nothing is ever stopped by them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -53,7 +53,7 @@ class Traits:
     segments: int = 0  #: of its words as a text; 0: not known
     pictures: int = 0
     links: int = 0
-    a_month: int | None = None  #: how often one person gets it at most; None: not known
+    a_month: int = 0  #: texts that one person gets at most of the flow it belongs to
 
 
 def hints(traits: Traits) -> list[Hint]:
@@ -74,12 +74,16 @@ def _hints(traits: Traits) -> Iterator[Hint]:
         yield Hint(Why.LONG, (EMAIL,))
     if is_visual:
         yield Hint(Why.VISUAL, (EMAIL,))
-    if traits.a_month is not None and traits.a_month > OFTEN:
+    if traits.a_month > OFTEN:
         yield Hint(Why.OFTEN, (EMAIL,))
 
 
-def a_month(again_after: timedelta, *, once: bool) -> int | None:
-    """How often one person gets each message of a flow that rests so long between two runs, at most."""
-    if once:
-        return 1
-    return MONTH // again_after if again_after else None
+def a_month(texts: Sequence[timedelta], again_after: timedelta, *, once: bool) -> int:
+    """How many texts one person gets within a month, at most, of a flow that rests so long between two runs.
+
+    `texts` are the delays of those of one run. Of a flow that never rests nobody knows how often it
+    begins: it counts as one run.
+    """
+    a_run = max((sum(first <= each < first + MONTH for each in texts) for first in texts), default=0)
+    runs = 1 if once or not again_after else max(1, MONTH // again_after)
+    return a_run * runs

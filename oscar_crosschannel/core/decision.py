@@ -104,15 +104,24 @@ Decision = Send | Wait | Drop
 
 
 def decide(candidate: Candidate, facts: Facts, policies: Sequence[Policy] = DEFAULT_POLICIES) -> Decision:
-    """What becomes of one candidate. `policies` must contain `reachable`."""
+    """What becomes of one candidate. `policies` must contain `reachable`.
+
+    A better channel is waited for while the step's patience lasts, counted from when the plan had it due:
+    each wait moves `due_at`. One that is held may open at any moment until it gives up, so it is asked
+    again when either is over.
+    """
     if candidate.expires_at <= facts.now:
         return Drop(Reason.EXPIRED, ())
+    patient_until = (candidate.planned_at or candidate.due_at) + candidate.patience
     findings: list[Finding] = []
     for channel in preferred(candidate.channels, facts):
         finding = _judge(candidate, channel, facts, policies)
         findings.append(finding)
-        if finding.outcome is Outcome.OPEN and finding.at <= facts.now + candidate.patience:
+        if finding.outcome is Outcome.OPEN and finding.at <= max(facts.now, patient_until):
             return _go(finding, facts, tuple(findings))
+        if finding.outcome is Outcome.HELD and facts.now < patient_until:
+            until = min(finding.at, patient_until)
+            return Wait(until, channel, finding.objections[0].reason, tuple(findings))
     trace = tuple(findings)
     later = [finding for finding in findings if finding.outcome in (Outcome.OPEN, Outcome.HELD)]
     if later:

@@ -75,6 +75,7 @@ class PointFacts:
     digest: str  #: keyed digest of (channel, address); legal caps count by it
     consents: Mapping[str, ConsentFacts] = field(default_factory=dict)  #: by topic key
     blocked: Block | None = None  #: the strictest suppression in force for this address
+    paused_until: datetime | None = None  #: somebody who uses this address asked for no marketing before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ class Sent:
     topic: str = ""
     campaign: bool = False
     offers_voucher: bool = False
-    same_contact: bool = True  #: False: another contact's message to the same address (legal caps)
+    same_contact: bool = True  #: False: another contact's message to the same address
     digest: str = ""
 
 
@@ -111,7 +112,8 @@ class Cap:
     """At most `most` messages within a rolling `window`.
 
     `channels` empty means over all channels together, `topics` empty over all topics. `legal` caps count
-    every purpose and every contact behind one address; the others count this contact's marketing only.
+    every purpose and every contact behind one address; the others count marketing only, to this contact
+    and, of texts, to everybody who uses the same number.
     """
 
     name: str
@@ -139,7 +141,8 @@ class Candidate:
     due_at: datetime
     expires_at: datetime
     leg: str = ""  #: the channel, for purpose critical; else empty
-    patience: timedelta = timedelta(0)  #: how long a better channel is worth waiting for
+    patience: timedelta = timedelta(0)  #: how long after `planned_at` a better channel is worth waiting for
+    planned_at: datetime | None = None  #: when its plan had it due, before any wait; None: `due_at`
     campaign: bool = False
     any_hour: bool = False  #: at night, too, if the words that the person agreed to say so (requested only)
     offers_voucher: bool = False

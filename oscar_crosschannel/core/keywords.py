@@ -89,11 +89,14 @@ _REACTION = re.compile(
     re.IGNORECASE,
 )
 _APOSTROPHE = re.compile("['’‘‛ʼ＇`´]")
+#: What says "don't" in one clause says nothing of the next: "Please don't. STOP". A link parts clauses, too.
+_CLAUSE_ENDS = re.compile(r"https?://\S+|[.!?;,\n。、–—]|\s-+\s")
 _SPELLED = re.compile(r"\b\w( \w){2,}\b")
 _DRAWN_OUT = re.compile(r"([^\W\d])\1{2,}")  # "stoooop"
 #: Several words that mean one.
 _ONE_WORD = {
     "OPTOUT": re.compile(r"\bOPT (ME )?OUT\b"),
+    "STOP": re.compile(r"\b(STOPP?){2,}\b"),
     "STOPALL": re.compile(r"\bSTOP ALL\b"),
     "DONT": re.compile(r"\bDO NOT\b"),
 }
@@ -114,6 +117,7 @@ _MOST_LETTERS = max(map(len, _STOP | _UNMISTAKABLE)) + 2
 
 _MACHINE_BEGINS = stop_phrases.pattern(stop_phrases.MACHINES_BEGIN)
 _HARMLESS = stop_phrases.pattern(stop_phrases.HARMLESS)
+_ECHOES = stop_phrases.pattern(stop_phrases.ECHOES)
 _SOUNDS_LIKE_STOP = stop_phrases.pattern(stop_phrases.SOUND_LIKE_STOP)
 
 
@@ -131,10 +135,7 @@ def classify(body: str, *, join: Collection[str] = ()) -> Keyword:
     bare = " ".join(word for word in words if word not in _POLITE)
     if bare and bare in {_normalised(word) for word in join}:
         return Keyword.JOIN
-    rest = _HARMLESS.sub("", text)
-    sounds = _SOUNDS_LIKE_STOP.search(rest) or any(
-        _is_nearly(word, _NEARLY_UNMISTAKABLE) for word in rest.split()
-    )
+    sounds = _sounds_like_stop(body, may_echo=len(words) > _MOST_WORDS)
     return Keyword.REVIEW_STOP if sounds else Keyword.NONE
 
 
@@ -152,6 +153,22 @@ def _keyword(words: set[str]) -> Keyword | None:
         word for word in words - _ABOUT_TEXTS if word in _MISSPELT_STOP or _is_nearly(word, _NEARLY_STOP)
     }
     return Keyword.REVIEW_STOP if misspelt and words <= misspelt | _ABOUT_TEXTS else None
+
+
+def _sounds_like_stop(body: str, *, may_echo: bool) -> bool:
+    """Whether a longer text may mean stop. Only one that `may_echo` may be a machine's that repeats ours."""
+    plain = unicodedata.normalize("NFKC", _APOSTROPHE.sub("", body))
+    clauses = [f" {_normalised(clause)} " for clause in _CLAUSE_ENDS.split(plain)]
+    if may_echo:
+        clauses = [_ECHOES.sub("", clause) for clause in clauses]
+    clauses = [_HARMLESS.sub("", clause) for clause in clauses]
+    # lines may be wrapped within a phrase, and words be spelled with full stops
+    whole = f" {_normalised(' '.join(clauses))} "
+    return (
+        any(_SOUNDS_LIKE_STOP.search(text) for text in (whole, *clauses))
+        or any(_keyword(set(clause.split())) in (Keyword.STOP, Keyword.REVIEW_STOP) for clause in clauses)
+        or any(_is_nearly(word, _NEARLY_UNMISTAKABLE) for word in whole.split())
+    )
 
 
 def _is_nearly(word: str, misspelt: Collection[str]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from .calendars import is_calendar
 from .facts import SMS, Basis, Cap
 from .timing import DayHours, Hours, WeekRule
-from .whereabouts import Place, Whereabouts
+from .whereabouts import Place, Whereabouts, may_be_any_state
 
 #: Rows that are no place: the shop's hours where a person's clock is known, and where it is not; and what
 #: counts in a country without a row.
@@ -101,8 +101,14 @@ class LawBook:
         return _terms(self, where)
 
     def law(self, place: Place) -> tuple[PlaceRule, ...]:
-        """The rows of a place: the country's (or the default), and the state's if it has one."""
+        """The rows of a place: the country's (or the default), and the state's if it has one.
+
+        A region that is no state may be any of them, misspelt, so that the rows of all bind.
+        """
         national = self.rows.get(place.country, self.rows[DEFAULT])
+        if may_be_any_state(place):
+            states = {key for (country, _), key in self._states.items() if country == place.country}
+            return (national, *(self.rows[key] for key in sorted(states)))
         state = self._states.get((place.country, place.state.casefold()))
         return (national,) if state is None else (national, self.rows[state])
 

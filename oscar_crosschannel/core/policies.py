@@ -233,8 +233,9 @@ def not_held_out(candidate: Candidate, channel: str, facts: Facts, at: datetime)
 
 
 def not_paused(candidate: Candidate, channel: str, facts: Facts, at: datetime) -> Ruling:
-    """The person did not ask for a rest from marketing."""
-    until = facts.paused_until
+    """The person did not ask for a rest from marketing, nor did anybody else who uses the address."""
+    point = facts.points.get(channel)
+    until = max(filter(None, [facts.paused_until, point.paused_until if point else None]), default=None)
     if candidate.purpose is Purpose.MARKETING and until and until > at:
         return Defer(until, Reason.PAUSED)
     return ALLOW
@@ -259,7 +260,8 @@ def voucher_gap(candidate: Candidate, channel: str, facts: Facts, at: datetime) 
     """Exclusive codes stay rare, or people learn to wait for them."""
     if candidate.offers_voucher:
         for sent in facts.sent:
-            if sent.offers_voucher and sent.same_contact and sent.at + facts.voucher_gap > at:
+            concerns = sent.same_contact or _is_there(sent, as_sent(candidate, channel, facts, at))
+            if sent.offers_voucher and concerns and sent.at + facts.voucher_gap > at:
                 return Deny(Reason.VOUCHER_TOO_SOON)
     return ALLOW
 
@@ -397,4 +399,10 @@ def _counts(cap: Cap, sent: Sent, message: Sent) -> bool:
         return False
     if cap.legal:
         return sent.digest == message.digest
-    return sent.same_contact and sent.purpose is Purpose.MARKETING
+    concerns = sent.same_contact or _is_there(sent, message)
+    return concerns and sent.purpose is Purpose.MARKETING
+
+
+def _is_there(sent: Sent, message: Sent) -> bool:
+    """Whether it went to the very number: one phone rings, whoever the shop takes its owner for."""
+    return sent.channel == message.channel == SMS and sent.digest == message.digest

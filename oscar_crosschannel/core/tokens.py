@@ -16,7 +16,7 @@ MAC_BYTES = 10
 CLICK, UNSUBSCRIBE, RECOVER, CONFIRM = "click", "unsubscribe", "recover", "confirm"
 PREFERENCES, WHY, REPLY = "preferences", "why", "reply"
 ORDER_TEXTS, JOIN = "order_texts", "join"
-JOIN_TEXTS, PARCEL = "join_texts", "parcel"
+JOIN_TEXTS, PARCEL, NUMBER = "join_texts", "parcel", "number"
 
 
 def make(purpose: str, number: int, link: int = 0, *, keys: Sequence[bytes]) -> str:

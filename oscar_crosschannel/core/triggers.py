@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from .plan import About, On
+from .plan import About, Context, On
+
+
+class Silent(About):
+    """Nothing to say but what every message can."""
+
+    def example(self) -> Context:
+        return Context()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +26,7 @@ class Trigger:
 
     event: str
     title: Any  #: "Somebody leaves a basket"; a string, or lazily translated
-    about: About = field(default_factory=About)
+    about: About = field(default_factory=Silent)
     starts: bool = True  #: flows may begin with it
     stops: bool = True  #: flows may end with it
     #: what follows belongs to something the person ordered or asked for; else it is advertising, and a flow

@@ -8,6 +8,7 @@ knowing more can change the clock, but never takes a law away.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,7 +133,14 @@ def _locate(zone: str, country: str, region: str, phone: Phone, shop_zones: tupl
 
 def state_of(country: str, region: str) -> str:
     """The code of a state ("FL") from what people write for it; empty where it is not known."""
-    return _spellings().get((country, region.casefold().removeprefix(f"{country.casefold()}-")), "")
+    bare = region.casefold().strip().removeprefix(f"{country.casefold()}-")
+    return _spellings().get((country, _letters(bare)), "")
+
+
+def may_be_any_state(place: Place) -> bool:
+    """Whether a region was written that is none of the country's states, as far as those are known."""
+    known = any(country == place.country for country, _ in _states())
+    return bool(place.state) and known and not state_of(place.country, place.state)
 
 
 def state_name(country: str, state: str) -> str:
@@ -204,6 +212,7 @@ def _existing(names: Iterable[str]) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class _State:
     name: str
+    spellings: tuple[str, ...]  #: other names, and abbreviations
     zones: tuple[str, ...]
     area_codes: tuple[str, ...]
 
@@ -213,7 +222,12 @@ def _states() -> Mapping[tuple[str, str], _State]:
     """By country and code: `data/states.json`."""
     table = json.loads((files("oscar_crosschannel") / "data" / "states.json").read_text("utf-8"))
     return {
-        (country, code): _State(row["name"], tuple(row["zones"]), tuple(row.get("area_codes", "").split()))
+        (country, code): _State(
+            row["name"],
+            tuple(row.get("also", ())),
+            tuple(row["zones"]),
+            tuple(row.get("area_codes", "").split()),
+        )
         for country, rows in table.items()
         for code, row in rows.items()
     }
@@ -222,10 +236,16 @@ def _states() -> Mapping[tuple[str, str], _State]:
 @lru_cache(maxsize=1)
 def _spellings() -> Mapping[tuple[str, str], str]:
     return {
-        (country, spelling.casefold()): code
+        (country, _letters(spelling)): code
         for (country, code), state in _states().items()
-        for spelling in (code, state.name)
+        for spelling in (code, state.name, *state.spellings)
     }
+
+
+def _letters(spelling: str) -> str:
+    """Without case, accents, spaces and dots: "N. Y." is "NY", "Québec" is "Quebec"."""
+    plain = unicodedata.normalize("NFKD", spelling)
+    return "".join(character for character in plain if character.isalnum()).casefold()
 
 
 @lru_cache(maxsize=1)

@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uuid', models.UUIDField(unique=True)),
                 ('channel', models.CharField(max_length=16, verbose_name='channel')),
+                ('address_digest', models.CharField(blank=True, max_length=64)),
                 ('number', models.PositiveSmallIntegerField(verbose_name='number')),
                 ('provider', models.CharField(blank=True, max_length=64, verbose_name='provider')),
                 ('provider_id', models.CharField(blank=True, max_length=255, verbose_name="provider's id")),
@@ -535,7 +536,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'inbox event',
                 'verbose_name_plural': 'inbox events',
                 'permissions': [('repeat_inboxevent', 'Can try events again')],
-                'indexes': [models.Index(condition=models.Q(('processed_at', None)), fields=['not_before', 'id'], name='cc_inbox_waiting'), models.Index(condition=models.Q(('name', 'sms.received')), fields=['phone', 'occurred_at'], name='cc_inbox_replies'), models.Index(condition=models.Q(('name', 'email.received')), fields=['email', 'occurred_at'], name='cc_inbox_letters'), models.Index(condition=models.Q(('unread__isnull', False)), fields=['unread', 'id'], name='cc_inbox_answers')],
+                'indexes': [models.Index(condition=models.Q(('processed_at', None)), fields=['not_before', 'id'], name='cc_inbox_waiting'), models.Index(condition=models.Q(('name', 'sms.received')), fields=['phone', 'occurred_at'], name='cc_inbox_replies'), models.Index(condition=models.Q(('name', 'email.received')), fields=['email', 'occurred_at'], name='cc_inbox_letters'), models.Index(condition=models.Q(('unread__isnull', False)), fields=['unread', 'id'], name='cc_inbox_answers'), models.Index(condition=models.Q(('unread__isnull', False)), fields=['id'], name='cc_inbox_answered'), models.Index(condition=models.Q(('unread__isnull', False)), fields=['name', 'id'], name='cc_inbox_answered_by')],
                 'constraints': [models.UniqueConstraint(fields=('name', 'key'), name='cc_inbox_unique')],
             },
         ),
@@ -584,7 +585,7 @@ class Migration(migrations.Migration):
                 ('resolved_at', models.DateTimeField(blank=True, null=True, verbose_name='resolved')),
                 ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='oscar_crosschannel.contact')),
                 ('enrolment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='oscar_crosschannel.enrolment')),
-                ('flow', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='oscar_crosschannel.flow')),
+                ('flow', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='messages', to='oscar_crosschannel.flow')),
                 ('point', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='oscar_crosschannel.contactpoint')),
             ],
             options={
@@ -739,6 +740,10 @@ class Migration(migrations.Migration):
             model_name='consentevent',
             index=models.Index(condition=models.Q(('action', 'request'), ('channel', 'sms'), ('point__isnull', False)), fields=['at'], name='cc_consent_event_texted'),
         ),
+        migrations.AddIndex(
+            model_name='consent',
+            index=models.Index(fields=['topic', 'answer'], name='cc_consent_topic'),
+        ),
         migrations.AddConstraint(
             model_name='consent',
             constraint=models.UniqueConstraint(fields=('point', 'topic'), name='cc_consent_unique'),
@@ -761,7 +766,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='enrolment',
-            index=models.Index(condition=models.Q(('state', 0)), fields=['flow'], name='cc_enrolment_inside'),
+            index=models.Index(fields=['flow', 'state'], name='cc_enrolment_flow'),
         ),
         migrations.AddConstraint(
             model_name='enrolment',
@@ -809,6 +814,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='message',
+            index=models.Index(condition=models.Q(('enrolment', None)), fields=['flow'], name='cc_message_without_run'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
             index=models.Index(condition=models.Q(('decision__isnull', False), ('resolved_at__isnull', False)), fields=['resolved_at'], name='cc_message_traced'),
         ),
         migrations.AddConstraint(
@@ -830,6 +839,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='attempt',
             index=models.Index(fields=['provider_id'], name='cc_attempt_provider_id'),
+        ),
+        migrations.AddIndex(
+            model_name='attempt',
+            index=models.Index(fields=['address_digest'], name='cc_attempt_address'),
         ),
         migrations.AddIndex(
             model_name='suppression',

@@ -305,6 +305,8 @@ class Consent(models.Model):
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
         constraints = [models.UniqueConstraint(fields=["point", "topic"], name="cc_consent_unique")]
+        # who may be told of a topic, and whether anybody has answered about it
+        indexes = [models.Index(fields=["topic", "answer"], name="cc_consent_topic")]
 
     def __str__(self) -> str:
         return f"{self.topic}: {self.answer}"

@@ -16,8 +16,7 @@ class Enrolment(models.Model):
         ACTIVE = 0, _("inside")
         ENDED = 1, _("ended")
 
-    # neither has an index of its own: one below begins with the contact, and of a flow's runs only
-    # the open ones are ever asked for
+    # neither has an index of its own: below, one begins with the contact and one with the flow
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="enrolments", db_index=False)
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="enrolments", db_index=False)
     key = models.CharField(max_length=160)
@@ -56,8 +55,8 @@ class Enrolment(models.Model):
                 fields=["id"], condition=models.Q(state=0, needs_next=True), name="cc_enrolment_needs_next"
             ),
             models.Index(fields=["contact", "flow", "state"], name="cc_enrolment_contact"),
-            # how many people are inside a flow
-            models.Index(fields=["flow"], condition=models.Q(state=0), name="cc_enrolment_inside"),
+            # how many people are inside a flow, and whether anybody ever was
+            models.Index(fields=["flow", "state"], name="cc_enrolment_flow"),
         ]
         permissions = [("end_enrolment", _("Can end runs"))]
 

@@ -135,14 +135,14 @@ class FlowVersion(models.Model):
 
 
 class BrokenWords(models.Model):
-    """Words of the merchant's that did not make a message: staff are told once, until the words are others."""
+    """Words that did not make a message: staff are told once, until the words are others."""
 
     flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="+", db_index=False)
     step_key = models.SlugField(_("step"))
     channel = models.CharField(_("channel"), max_length=16)
     #: that the words are written in, or, where there are none, that they should be
     language = models.CharField(_("language"), max_length=12)
-    #: of the words; empty: there are none
+    #: of the merchant's words; empty: there are none, and the file is broken or missing
     digest = models.CharField(max_length=64, blank=True)
     since = models.DateTimeField(_("since"))
     #: there is nothing to say instead: messages wait

@@ -53,6 +53,11 @@ class InboxEvent(models.Model):
             models.Index(
                 fields=["unread", "id"], condition=models.Q(unread__isnull=False), name="cc_inbox_answers"
             ),
+            # read and unread ones together, the newest first: all, and those of one channel
+            models.Index(fields=["id"], condition=models.Q(unread__isnull=False), name="cc_inbox_answered"),
+            models.Index(
+                fields=["name", "id"], condition=models.Q(unread__isnull=False), name="cc_inbox_answered_by"
+            ),
         ]
 
     def __str__(self) -> str:

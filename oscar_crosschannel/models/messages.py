@@ -30,7 +30,11 @@ class Message(models.Model):
     enrolment = models.ForeignKey(
         Enrolment, on_delete=models.CASCADE, null=True, blank=True, related_name="messages"
     )
-    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="messages", db_index=False)
+    # Nor does the database look through all messages before a flow goes: their runs hold it, and what
+    # was sent to erased people, without its run, `services.own_flows` asks for by an index below.
+    flow = models.ForeignKey(
+        Flow, on_delete=models.DO_NOTHING, related_name="messages", db_index=False, db_constraint=False
+    )
     flow_version = models.PositiveIntegerField(default=1)
     step_key = models.CharField(_("step"), max_length=50)
     topic = models.CharField(_("topic"), max_length=50)
@@ -98,6 +102,8 @@ class Message(models.Model):
                 name="cc_message_address",
             ),
             models.Index(fields=["attempted_at"], condition=Q(state=11), name="cc_message_unknown"),
+            # what was sent to people who were erased: the run is gone, and the flow must not go
+            models.Index(fields=["flow"], condition=Q(enrolment=None), name="cc_message_without_run"),
             # traces that will be too old one day; a message enters when it is resolved
             models.Index(
                 fields=["resolved_at"],
@@ -117,6 +123,8 @@ class Attempt(models.Model):
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attempts")
     uuid = models.UUIDField(unique=True)
     channel = models.CharField(_("channel"), max_length=16)
+    #: where it went; its message may have gone another way since
+    address_digest = models.CharField(max_length=64, blank=True)
     number = models.PositiveSmallIntegerField(_("number"))
     provider = models.CharField(_("provider"), max_length=64, blank=True)
     provider_id = models.CharField(_("provider's id"), max_length=255, blank=True)
@@ -140,6 +148,8 @@ class Attempt(models.Model):
             ),
             # not `db_index`, which on PostgreSQL makes a second one, for LIKE
             models.Index(fields=["provider_id"], name="cc_attempt_provider_id"),
+            # how often an address failed
+            models.Index(fields=["address_digest"], name="cc_attempt_address"),
         ]
 
     def __str__(self) -> str:

@@ -37,8 +37,9 @@ INVITED = "weekly_deals"
 #: The flows that confirm bookings, and tell that one has ended.
 CONFIRMATION, END = "event_booking", "event_unbooked"
 _PERHAPS_READ = (State.SENDING, State.SENT, State.UNKNOWN)
-#: Who hears so shortly before the start that it has moved needs no reminder beside.
-NEWS_REMINDS = timedelta(minutes=30)
+#: Who hears so shortly before the start that it has moved, and how to join, needs no reminder in the same breath:
+#: as long before as the reminder goes.
+NEWS_REMINDS = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,10 +261,7 @@ def follow(event: Event) -> Sequence[Event]:
 def _of_order_placed(placed: Event) -> Iterator[Event]:
     for booking, event in _still_on(placed):
         if booking.seats:
-            # an order that came to nothing may be paid after all: then it is booked once more
-            key = f"@{placed.occurred_at:%Y%m%dT%H%M%S}"
-            yield _happening("event.booked", key, booking, event, at=placed.occurred_at)
-            yield from _scheduled(booking, event, at=placed.occurred_at)
+            yield from _booked(booking, event, at=placed.occurred_at)
 
 
 def _of_order_cancelled(cancelled: Event) -> Iterator[Event]:
@@ -326,8 +324,15 @@ def _to_bookers(event: ScheduledEvent, news: Event) -> Iterator[tuple[int, list[
                 if is_partly_told or was["starts_at"] != schedules.spoken(event)["starts_at"]:
                     told += _scheduled(booking, event, at=at, news_at=at.isoformat())
             case News.MADE:
-                told += _scheduled(booking, event, at=at)
+                told += _booked(booking, event, at=at)
         yield booking.order_id, told
+
+
+def _booked(booking: Booking, event: ScheduledEvent, *, at: datetime) -> Iterator[Event]:
+    """A seat is theirs: it is confirmed, and they are reminded."""
+    # an order that came to nothing may be paid after all: then it is booked once more
+    yield _happening("event.booked", f"@{at:%Y%m%dT%H%M%S}", booking, event, at=at)
+    yield from _scheduled(booking, event, at=at)
 
 
 def _scheduled(booking: Booking, event: ScheduledEvent, *, at: datetime, **data: Any) -> Iterator[Event]:

@@ -230,6 +230,7 @@ class Parcel:
             "under_way": self.is_under_way,
             "carrier": how.carrier,
             "tracking_number": how.number,
+            "is_followed": bool(how.url),
         }
         seen = order_path(self.order)
         followed = links.parcel_path(self.shipping_event.pk) if how.url else seen

@@ -13,7 +13,7 @@ on their profile page; it is never silenced, and ours goes beside it.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -32,6 +32,10 @@ from .safety import safe
 #: `password`, whether it changed. The second is for the address that the account had before: it is a mailbox
 #: of its own, so it is told like a guest's, and gets nothing else.
 CHANGED, LEFT = "account.changed", "account.email_left"
+
+#: So many changes of one kind are told to an account in a day (UTC): whoever changes it again and again must not
+#: ring a phone all day long, yet the owner must hear of what somebody else does after them.
+DAILY = 5
 
 #: An engine that has looked at the shop within this time is at work.
 AT_WORK = timedelta(minutes=10)
@@ -66,15 +70,23 @@ def after_saving(sender: Any, *, instance: Any, created: bool, raw: bool = False
         return
     now = timezone.now()
     what = {"email": bool(old), "password": has_new_password}
-    # once a day for each: whoever changes them all day long must not ring a phone all day long
-    key = f"user:{instance.pk}:{'+'.join(name for name, is_new in what.items() if is_new)}:{now:%Y%m%d}"
-    events = [Event(name=CHANGED, key=key, occurred_at=now, user_id=instance.pk, data=what)]
     with transaction.atomic():
+        key = _free_key(instance.pk, "+".join(name for name, is_new in what.items() if is_new), now)
+        if key is None:
+            return
+        events = [Event(name=CHANGED, key=key, occurred_at=now, user_id=instance.pk, data=what)]
         if old:
             known = Contact.objects.filter(user_id=instance.pk).values("name", "language").first()
             left = f"{key}:{contacts.digest(EMAIL, old)[:16]}"
             events.append(Event(name=LEFT, key=left, occurred_at=now, email=old, data=known or {}))
         inbox.publish(*events, now=now)
+
+
+def _free_key(user_id: int, what: str, now: datetime) -> str | None:
+    """The key of one more change of today; None when enough of them were told. One statement."""
+    keys = [f"user:{user_id}:{what}:{now:%Y%m%d}:{number}" for number in range(DAILY)]
+    taken = set(InboxEvent.objects.filter(name=CHANGED, key__in=keys).values_list("key", flat=True))
+    return next((key for key in keys if key not in taken), None)
 
 
 def is_password_told(user_id: int) -> bool:

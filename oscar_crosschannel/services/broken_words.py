@@ -1,21 +1,20 @@
-"""Merchants' words that did not make a message: whom to tell, once, and when messages need wait no longer.
+"""Words that did not make a message: whom to tell, once, and when messages need wait no longer.
 
 No word of a message is written down, for it may be about somebody.
 """
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from .. import signals
-from ..core.rulings import Reason
-from ..models import BrokenWords, Copy, Flow
-from . import waking
-from .rendering import CopyKey
+from django.db.models import Exists, OuterRef
 
-logger = logging.getLogger(__name__)
+from ..core.lifecycle import State
+from ..core.rulings import Reason
+from ..models import BrokenWords, Copy, Flow, Message
+from . import alerts, waking
+from .rendering import CopyKey
 
 #: What waits for words is judged again after this time: perhaps they broke on this one person.
 AGAIN = timedelta(hours=1)
@@ -35,8 +34,7 @@ def noticed(key: CopyKey, copy: Copy | None, *, is_silent: bool, now: datetime) 
     if is_new:
         place = f"{key.flow_key}/{key.step_key}/{key.channel}/{row.language}"
         instead = "messages wait" if is_silent else "others are sent instead"
-        logger.error("the words of %s are broken; %s", place, instead)
-        signals.alert.send_robust(sender=None, code="words_broken", detail=f"{place}: {instead}")
+        alerts.tell("words_broken", f"the words of {place} are broken; {instead}")
 
 
 def mended(flow: Flow, *, now: datetime) -> None:
@@ -52,8 +50,21 @@ def mended(flow: Flow, *, now: datetime) -> None:
         waking.wake(waking.Waiting(reasons=(Reason.NO_WORDS,)), now=now)
 
 
+def forget_mended(*, now: datetime) -> int:
+    """Forget files that were broken, and words that were missing, where nothing waits for them any more.
+
+    A file is mended by a deployment, of which nobody hears. How many there were.
+    """
+    waiting = Message.objects.filter(
+        flow=OuterRef("flow"), step_key=OuterRef("step_key"), state=State.PLANNED, reason=Reason.NO_WORDS
+    )
+    # what was noticed just now may not wait yet
+    old = BrokenWords.objects.filter(~Exists(waiting), digest="", since__lte=now - AGAIN)
+    return old.delete()[0]
+
+
 def digest(copy: Copy | None) -> str:
-    """What tells words from others; empty for none."""
+    """What tells a merchant's words from others; empty for none."""
     if copy is None:
         return ""
     parts = [

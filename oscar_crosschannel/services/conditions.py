@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from ..conf import shop
 from ..core.ports import Person
-from ..models import ContactPoint, Message
-from . import texting, vouchers
+from ..models import ContactPoint, Enrolment, Message
+from . import subscribers, texting, vouchers
 from .plans import Plans
 
 #: The ids of the messages for which the condition holds.
@@ -15,11 +16,11 @@ Condition = Callable[[Sequence[Message]], set[int]]
 
 
 def purchased(messages: Sequence[Message]) -> set[int]:
-    """The contact bought since the run began."""
+    """The contact bought since what began the run."""
     people = people_of({message.contact_id: message.contact.user_id for message in messages})
     found: set[int] = set()
     for group in _one_per_contact(messages):
-        since = {pk: message.enrolment.started_at for pk, message in group.items() if message.enrolment}
+        since = {pk: _began(message.enrolment) for pk, message in group.items() if message.enrolment}
         buyers = shop().has_bought([people[pk] for pk in since], since)
         found |= {group[pk].pk for pk in buyers}
     return found
@@ -72,6 +73,12 @@ def people_of(users: dict[int, int | None]) -> dict[int, Person]:
         pk: Person(contact_id=pk, user_id=user, emails=frozenset(emails[pk]), phones=frozenset(phones[pk]))
         for pk, user in users.items()
     }
+
+
+def _began(run: Enrolment) -> datetime:
+    """When the person began it: the engine may hear of it later, and a yes answers what was asked before."""
+    asked = run.data.get(subscribers.ASKED_AT)
+    return min(run.started_at, run.anchor_at, *([datetime.fromisoformat(asked)] if asked else []))
 
 
 def _one_per_contact(messages: Sequence[Message]) -> list[dict[int, Message]]:

@@ -27,9 +27,11 @@ from . import asking, contacts, evidence, grants, implied, questions, wordings
 from .grants import topics_of
 from .questions import (
     REQUEST_OVER,
+    asked_lately,
     confirm_link,
     confirm_reply,
     fold_expiry,
+    numbers_asked,
     open_request,
     opt_in_expiry,
     unanswered,
@@ -42,12 +44,14 @@ __all__ = [
     "REQUEST_OVER",
     "Wording",
     "agree",
+    "asked_lately",
     "confirm_link",
     "confirm_reply",
     "fold_expiry",
     "grant",
     "has_answered",
     "has_decided",
+    "numbers_asked",
     "open_request",
     "opt_in_expiry",
     "revoke",
@@ -112,6 +116,7 @@ def take_answer(
     if point is None and answer.channel == EMAIL:
         return None  # not an address of this person: there is nobody to ask
     if point is not None and grants.is_settled(point, topics):
+        contacts.use(point)
         return None
     said = _said(answer, Action.GRANT, contact=contact, text=text, at=at, point=point, address=address)
     said.actor = CUSTOMER if signed_in or owns else VISITOR
@@ -125,6 +130,7 @@ def take_answer(
         and not answer.must_be_confirmed
         and grants.counts_at_once(said)
     ):
+        contacts.use(point)
         grants.give(said, now)
     else:
         return questions.ask(said, via=SMS if point is not None and answer.channel == SMS else EMAIL, now=now)
@@ -269,8 +275,8 @@ def _claimed_point(
         return proven  # whoever answers from there is the owner
     if channel == EMAIL or owns == address:
         point = contact.points.filter(channel=channel, address=address).first()
-    elif signed_in:
-        point = contacts.set_point(contact, channel, address, source=answer.form, now=now)
+    elif signed_in:  # a number that was confirmed stays in use until the YES of the new one
+        return contacts.claim_point(contact, channel, address, source=answer.form, now=now)
     elif owns:  # the number in use is no news once it was agreed to; any other needs more than a link
         point = known.filter(consents__answer=Answer.GRANTED).first()
     elif contact.user_id is None:

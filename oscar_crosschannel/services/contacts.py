@@ -18,10 +18,12 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 
 from ..conf import settings
 from ..core import phones
-from ..core.facts import EMAIL, SMS, Answer
+from ..core.facts import EMAIL, SMS, Answer, Basis
+from ..core.lifecycle import State
 from ..core.rulings import Reason
 from ..models import Belonging, Consent, Contact, ContactPoint
 from . import enrolments, evidence, recall
@@ -132,6 +134,37 @@ def set_point(
     A weak source (the phone of a delivery) does not displace an address that a consent was given
     for. Consent stays with the address it was given for, whatever is used later.
     """
+    point = _noted(contact, channel, address, source=source, now=now)
+    if point is not None and not (weak and _is_relied_on(contact, channel)):
+        use(point)
+    return point
+
+
+def claim_point(
+    contact: Contact, channel: str, address: str, *, source: str, now: datetime
+) -> ContactPoint | None:
+    """Note an address that its owner has yet to confirm: until then one that was confirmed stays in use.
+
+    As `set_point` where nothing in use was confirmed or agreed to, and for an address confirmed before.
+    """
+    point = _noted(contact, channel, address, source=source, now=now)
+    if point is not None and (point.verified_at is not None or not _is_proven(contact, channel)):
+        use(point)
+    return point
+
+
+def use(point: ContactPoint) -> None:
+    """From now on this is the address that its contact is written to on its channel."""
+    if not point.current:
+        others = ContactPoint.objects.filter(contact_id=point.contact_id, channel=point.channel, current=True)
+        others.update(current=False)
+        point.current = True
+        point.save(update_fields=["current"])
+
+
+def _noted(
+    contact: Contact, channel: str, address: str, *, source: str, now: datetime
+) -> ContactPoint | None:
     normal = normalise(channel, address, region=contact.country)
     if normal is None:
         return None
@@ -146,10 +179,6 @@ def set_point(
     point, _ = ContactPoint.objects.get_or_create(
         contact=contact, channel=channel, address=normal, defaults=fresh
     )
-    if not point.current and not (weak and _is_relied_on(contact, channel)):
-        ContactPoint.objects.filter(contact=contact, channel=channel, current=True).update(current=False)
-        point.current = True
-        point.save(update_fields=["current"])
     return point
 
 
@@ -158,6 +187,13 @@ def find_by_address(channel: str, address: str) -> list[Contact]:
     found = ContactPoint.objects.filter(channel=channel, address=known_as(channel, address))
     people = Contact.objects.filter(pk__in=found.values("contact_id"), merged_into=None)
     return list(people.order_by("pk"))
+
+
+def of_nothing_but(channel: str, address: str) -> QuerySet[Contact]:
+    """Contacts of whom nothing but this address is known: that of a number that spoke for itself."""
+    found = Contact.objects.filter(points__channel=channel, points__address=address, user=None)
+    more = ContactPoint.objects.exclude(channel=channel, address=address)
+    return found.filter(merged_into=None).exclude(pk__in=more.values("contact_id"))
 
 
 def addresses_in_use(contact_ids: Collection[int], channel: str) -> dict[int, str]:
@@ -242,9 +278,12 @@ def become_guest(contact: Contact, *, now: datetime) -> None:
 
 #: Details of a contact, and how long each may be.
 _LONGEST = {"name": 150, "language": 12, "country": 2, "region": 64, "zone": 64, "primary_channel": 16}
+#: Those by which it is known when they may be texted.
+_PLACE = frozenset({"country", "region", "zone"})
 
 
 def _learn(contact: Contact, *, overwrite: bool, **details: str) -> None:
+    """What is claimed was judged by the hours of where they were thought to be: it is judged anew if that changes."""
     changed = []
     for field, detail in details.items():
         value = detail.strip()[: _LONGEST[field]]
@@ -255,6 +294,8 @@ def _learn(contact: Contact, *, overwrite: bool, **details: str) -> None:
             changed.append(field)
     if changed:
         contact.save(update_fields=changed)
+    if _PLACE.intersection(changed):
+        recall.replan(contact.messages.filter(state=State.CLAIMED))
 
 
 def _email_of(user_id: int | None) -> str | None:
@@ -334,6 +375,16 @@ def _is_relied_on(contact: Contact, channel: str) -> bool:
         point__current=True,
         answer__in=[Answer.GRANTED, Answer.PENDING],
     ).exists()
+
+
+def _is_proven(contact: Contact, channel: str) -> bool:
+    """Whether the owner of the address in use has confirmed it, or agreed in writing to be written to there.
+
+    A yes to texts about an order counts as soon as it is typed, so it proves nothing.
+    """
+    agreed = Q(consents__answer=Answer.GRANTED, consents__basis=Basis.EXPRESS_WRITTEN)
+    in_use = contact.points.filter(channel=channel, current=True)
+    return in_use.filter(Q(verified_at__isnull=False) | agreed).exists()
 
 
 def _merge_points(keep: Contact, gone: Contact, now: datetime) -> set[str]:

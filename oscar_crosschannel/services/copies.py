@@ -15,10 +15,11 @@ from django.utils.translation import gettext as _
 from ..channels.loading import channel
 from ..conf import settings
 from ..core import tokens
+from ..core.facts import SMS, Purpose
 from ..core.outbound import ChannelError, Refused
 from ..core.plan import Context, Plan, Step
 from ..models import Copy, Flow
-from . import composing, copy_language, flow_versions, promotion, rendering, tuning
+from . import composing, copy_language, flow_versions, limits, promotion, rendering, tuning
 from .plans import PlannedFlow, tuning_of
 from .rendering import CopyKey
 
@@ -49,6 +50,8 @@ class Problem:
     sentence: str
     part: str = ""
     line: int = 0
+    #: key of the row of rules under which alone it is wrong: there nobody can reply to a text
+    place: str = ""
     is_promotion: bool = False  #: staff who may override the purpose of messages may keep it nevertheless
 
 
@@ -126,11 +129,15 @@ def _words(
     rows: Mapping[tuple[str, str, str], Copy],
 ) -> Words:
     key = CopyKey(planned.flow_id, planned.plan.key, step.key, channel_key, language)
-    own = rows.get((step.key, channel_key, language))
-    others = (rows.get((step.key, channel_key, spoken)) for spoken in rendering.languages_of(key))
-    row = own or next(filter(None, others), None)
+    row = _in_force(key, rows)
     sources = {part: _source(key, part, row) for part in parts_of(channel_key)}
     return Words(key, step, sources, channel_key in step.channels)
+
+
+def _in_force(key: CopyKey, rows: Mapping[tuple[str, str, str], Copy]) -> Copy | None:
+    """The merchant's row of which the message takes its parts."""
+    found = (rows.get((key.step_key, key.channel, spoken)) for spoken in rendering.languages_of(key))
+    return next(filter(None, found), None)
 
 
 def _source(key: CopyKey, part: str, row: Copy | None) -> Source:
@@ -184,6 +191,31 @@ def lacking(planned: PlannedFlow, plan: Plan, words: Iterable[Copy] | None = Non
                 yield Lack(step.key, channel_key, (own,) if own else tuple(without.values()))
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A part of the words in force that says a code, of a step that gives none."""
+
+    step_key: str
+    channel: str
+    part: str
+    language: str
+
+
+def empty_promises(planned: PlannedFlow, plan: Plan, words: Iterable[Copy]) -> Iterator[Promise]:
+    """Where a flow that ran by this plan, with these words, would say a code that it does not give."""
+    rows = {(row.step_key, row.channel, row.language): row for row in words if not row.variant}
+    for step in plan.steps:
+        for channel_key in () if step.voucher else step.channels:
+            key = CopyKey(planned.flow_id, planned.plan.key, step.key, channel_key, "")
+            for part in parts_of(channel_key):
+                shipped = promotion.says_code_in_file(key, part)
+                for language in languages():
+                    row = _in_force(replace(key, language=language), rows)
+                    own = getattr(row, part) if row is not None else None
+                    if shipped if own is None else promotion.says_code(own):
+                        yield Promise(step.key, channel_key, part, language)
+
+
 def find(key: CopyKey) -> Copy | None:
     """The merchant's row for exactly this message."""
     row: Copy | None = Copy.objects.filter(
@@ -229,12 +261,13 @@ def context_of(
     )
 
 
-def known_names(
-    planned: PlannedFlow, step: Step, channel_key: str, *, now: datetime
-) -> Mapping[str, Any] | None:
-    """The names that copy may use, each with an example; None when the blueprint gives no example."""
-    if planned.about.example() is None:
-        return None
+def are_names_known(planned: PlannedFlow) -> bool:
+    """Whether the blueprint tells what else its messages may say than what all messages can."""
+    return planned.about.example() is not None
+
+
+def known_names(planned: PlannedFlow, step: Step, channel_key: str, *, now: datetime) -> dict[str, Any]:
+    """The names that copy may use, each with an example; where the blueprint tells none, those of all messages."""
     names = example(planned, step, channel_key, now=now)
     if not step.voucher:
         del names["voucher"]  # it would always be empty
@@ -251,11 +284,15 @@ def problems(
     """
     key = key_of(planned, words)
     if all(getattr(words, part) is None for part in parts_of(key.channel)):
-        return [Problem(no_words())] if _is_needed(planned, step, key) else []
+        if _is_needed(planned, step, key):
+            return [Problem(no_words())]
+        return [] if any(_fallbacks(key)) else list(_shipped_promises(planned, step, words))
     with translation.override(key.language):
-        names = known_names(planned, step, key.channel, now=now)
+        is_known = are_names_known(planned)
+        names = known_names(planned, step, key.channel, now=now) if is_known else None
         context = example(planned, step, key.channel, now=now)
     found = [*_flaws(words, names), *(Problem(no_words(), part) for part in absent(key, words))]
+    found += _shipped_promises(planned, step, words)
     found = found or list(_refusals(key, planned, words, context))
     if promotion.is_barred(planned.purpose, planned.plan.topic) and not may_promote:
         found += _promotions(words)
@@ -285,13 +322,32 @@ def _is_needed(planned: PlannedFlow, step: Step, key: CopyKey) -> bool:
         return False  # of the merchant's own, and switched off
     if key.channel not in step.channels and (declared is None or key.channel not in declared.channels):
         return False
-    others = (
-        find(replace(key, language=spoken))
-        for spoken in rendering.languages_of(key)
-        if spoken != key.language
-    )
-    rows = {(step.key, key.channel, row.language): row for row in others if row is not None}
+    rows = {(step.key, key.channel, row.language): row for row in _fallbacks(key)}
     return not _words(planned, step, key.channel, key.language, rows).complete
+
+
+def _fallbacks(key: CopyKey) -> Iterator[Copy]:
+    """The merchant's rows that the message has words from where this one has no row."""
+    for spoken in rendering.languages_of(key):
+        if spoken != key.language and (row := find(replace(key, language=spoken))) is not None:
+            yield row
+
+
+def _shipped_promises(planned: PlannedFlow, step: Step, words: Copy) -> Iterator[Problem]:
+    """The shipped parts that would be sent beside these, and say a code that the merchant switched off."""
+    declared = planned.declared.step(step.key)
+    if step.voucher or declared is None or not declared.voucher or not _is_sent(planned.plan, words):
+        return
+    key = key_of(planned, words)
+    for part in parts_of(words.channel):
+        if getattr(words, part) is None and promotion.says_code_in_file(key, part):
+            yield Problem(_("The shipped words say a code, and this step gives none."), part)
+
+
+def _is_sent(plan: Plan, words: Copy) -> bool:
+    """Whether a flow that ran by this plan would say these words to anybody."""
+    step = plan.step(words.step_key)
+    return plan.enabled and not plan.shadow and step is not None and words.channel in step.channels
 
 
 def _flaws(words: Copy, names: Mapping[str, Any] | None) -> Iterator[Problem]:
@@ -349,14 +405,29 @@ def _mentions(row: Copy) -> Iterator[Promotion]:
 def _refusals(
     key: CopyKey, planned: PlannedFlow, words: Copy, context: Mapping[str, Any]
 ) -> Iterator[Problem]:
+    why = _refusal(key, planned, words, context)
+    if why:
+        yield Problem(why)
+    elif key.channel == SMS and planned.purpose is Purpose.MARKETING:
+        rule = next(limits.one_way_places(), None)  # what is added is the same in all of them
+        why = _refusal(key, planned, words, context, one_way=True) if rule is not None else ""
+        if rule is not None and why:
+            yield Problem(why, place=rule.key)
+
+
+def _refusal(
+    key: CopyKey, planned: PlannedFlow, words: Copy, context: Mapping[str, Any], *, one_way: bool = False
+) -> str:
+    """Why the message cannot be put together; empty, if it can."""
     try:
-        composing.compose(key, words, context, purpose=planned.purpose)
+        composing.compose(key, words, context, purpose=planned.purpose, one_way=one_way)
     except Refused as refusal:
-        yield Problem(refusal.detail)
+        return refusal.detail
     except ChannelError:
-        return  # the provider is broken; that is no fault of the words
+        return ""  # the provider is broken; that is no fault of the words
     except Exception as error:
-        yield Problem(str(error) or type(error).__name__)
+        return str(error) or type(error).__name__
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

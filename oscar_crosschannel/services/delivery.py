@@ -16,7 +16,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from .. import signals
 from ..channels.loading import channel
 from ..channels.sms_backends import codes
 from ..conf import settings
@@ -24,8 +23,8 @@ from ..core.events import Event
 from ..core.facts import EMAIL, SMS, Purpose
 from ..core.lifecycle import OPEN, State, Status, rises
 from ..core.outbound import Effect, SenderBroken
-from ..models import Attempt, DeliveryEvent, Enrolment, Guard, Message, Suppression
-from . import consents, contacts, failures, guards
+from ..models import Attempt, ContactPoint, DeliveryEvent, Enrolment, Guard, Message, Suppression
+from . import alerts, consents, contacts, failures, guards
 from .plans import Plans
 from .resting import Rests
 
@@ -117,7 +116,7 @@ def _bounces_too_often(attempt: Attempt, data: Mapping[str, Any], at: datetime) 
     """Whether a mailbox that is only full, or busy, has been so too often, with no delivery since (rule 28)."""
     if data["event_type"] != "bounced":
         return False
-    same = DeliveryEvent.objects.filter(attempt__message__address_digest=attempt.message.address_digest)
+    same = DeliveryEvent.objects.filter(attempt__address_digest=attempt.address_digest)
     bounces = same.filter(kind="bounced", at__gt=at - settings.SOFT_BOUNCES_WITHIN)
     delivered = same.filter(kind="delivered").order_by("-at").first()
     if delivered is not None:
@@ -155,8 +154,7 @@ def _cause(effect: Effect, channel_key: str) -> Suppression.Cause:
 
 def alert_unknown_code(code: str) -> None:
     """A provider's error that the code table does not know: the operator should add it."""
-    logger.error("provider error code %s is unknown and was taken as permanent", code)
-    signals.alert.send_robust(sender=None, code="unknown_provider_code", detail=code)
+    alerts.tell("unknown_provider_code", f"the provider's error {code} is unknown and was taken as permanent")
 
 
 def overdue(now: datetime) -> QuerySet[Attempt]:
@@ -174,17 +172,17 @@ def reconcile(*, clock: Callable[[], datetime], ends: datetime) -> None:
     """Ask providers about attempts without an end, until `ends`: each question may take its time-out."""
     now = clock()
     longest_unasked = overdue(now).order_by(F("looked_up_at").asc(nulls_first=True), "id")
-    for attempt in list(longest_unasked.select_related("message__point")[:MOST_LOOK_UPS]):
+    for attempt in list(longest_unasked[:MOST_LOOK_UPS]):
         if clock() >= ends:
             return
         _look_up(attempt, now)
 
 
 def _look_up(attempt: Attempt, now: datetime) -> None:
-    point = attempt.message.point
+    address = _address(attempt)
     try:
-        found = point and channel(attempt.channel).look_up(
-            attempt.uuid, attempt.provider_id, point.address, attempt.started_at
+        found = address and channel(attempt.channel).look_up(
+            attempt.uuid, attempt.provider_id, address, attempt.started_at
         )
     except Exception as error:
         failures.log(logger, error, "looking up attempt %s failed", attempt.uuid)
@@ -201,9 +199,7 @@ def _belongs_to_another(attempt: Attempt, provider_id: str) -> bool:
 
 
 def _find(channel_key: str, uuid: str, provider_id: str) -> Attempt | None:
-    attempts = Attempt.objects.select_related("message__point", "message__contact").filter(
-        channel=channel_key
-    )
+    attempts = Attempt.objects.filter(channel=channel_key)
     if (known := _uuid(uuid)) is not None and (found := attempts.filter(uuid=known).first()) is not None:
         return found
     return attempts.filter(provider_id=provider_id).first() if provider_id else None
@@ -216,17 +212,14 @@ def _agrees(attempt: Attempt, data: Mapping[str, Any]) -> bool:
         return False
     if reported and (attempt.provider_id not in ("", reported) or _belongs_to_another(attempt, reported)):
         return False
-    return _went_to(attempt, str(data["recipient"]).strip().lower())
+    recipient = str(data["recipient"]).strip().lower()
+    return attempt.address_digest in contacts.digests(EMAIL, recipient)
 
 
-def _went_to(attempt: Attempt, recipient: str) -> bool:
-    message = attempt.message
-    if message.channel != attempt.channel:  # it was dropped, or has gone by another channel since
-        owner = contacts.followed(message.contact)
-        return owner.points.filter(channel=attempt.channel, address=recipient).exists()
-    if message.point is not None:
-        return message.point.address == recipient
-    return message.address_digest == contacts.digest(EMAIL, recipient)
+def _address(attempt: Attempt) -> str:
+    """Where it went; empty if nobody uses it any more. Beside a person erased since, others may."""
+    used = ContactPoint.objects.filter(channel=attempt.channel, digest=attempt.address_digest)
+    return used.values_list("address", flat=True).first() or ""
 
 
 def _uuid(text: str) -> UUID | None:
@@ -277,28 +270,28 @@ def _apply(attempt: Attempt, status: Status, *, provider_id: str, code: str, at:
 
 
 def _undelivered(attempt: Attempt, code: str, now: datetime) -> None:
-    message = Message.objects.select_related("point", "enrolment").get(pk=attempt.message_id)
+    message = Message.objects.select_related("enrolment").get(pk=attempt.message_id)
     if attempt.channel == SMS:
-        _learn(message, codes.code_of(code), now)
+        _learn(attempt, codes.code_of(code), now)
     if Purpose(message.purpose) in FALLING_BACK and now < message.expires_at:
         _fall_back(message, attempt, now)
 
 
-def _learn(message: Message, code: codes.Code, now: datetime) -> None:
+def _learn(attempt: Attempt, code: codes.Code, now: datetime) -> None:
     """What an error code says beyond its message: about the address, or about the sender."""
     if code.outcome is codes.Outcome.SENDER_BROKEN:
         Rests.load().rest(SMS, SenderBroken(code.meaning, code=code.code), now=now)
     if code.alert and not code.known:
         alert_unknown_code(code.code)
-    if code.effect is not Effect.NONE and message.point is not None and _came_often(message, code):
-        apply_effect(code.effect, SMS, message.point.address, now=now, code=code.code)
+    if code.effect is not Effect.NONE and (number := _address(attempt)) and _came_often(attempt, code):
+        apply_effect(code.effect, SMS, number, now=now, code=code.code)
 
 
-def _came_often(message: Message, code: codes.Code) -> bool:
+def _came_often(attempt: Attempt, code: codes.Code) -> bool:
     """Whether the code came as often as its entry asks, with no delivery to the number since."""
     if code.times <= 1:
         return True
-    attempts = Attempt.objects.filter(message__address_digest=message.address_digest).order_by("-started_at")
+    attempts = Attempt.objects.filter(address_digest=attempt.address_digest).order_by("-started_at")
     delivered = attempts.filter(status__in=[Status.DELIVERED, Status.READ]).first()
     failed = attempts.filter(status__in=[Status.FAILED, Status.UNDELIVERED], code=code.code)
     if delivered is not None:

@@ -9,8 +9,8 @@ from ..models import Copy, FlowVersion
 from . import flow_versions, rendering
 from .rendering import CopyKey
 
-#: So many versions of a flow are looked at, the latest first.
-VERSIONS = 20
+#: So many earlier words are tried, the latest first. Versions of a flow that left them as they were do not count.
+MOST = 20
 
 
 class EarlierWords:
@@ -27,18 +27,22 @@ class EarlierWords:
 
 
 def _instead(key: CopyKey, broken: Copy | None) -> Iterator[Copy | None]:
-    if broken is not None and has_shipped_words(key):
+    if _has_shipped_words(key):
+        if broken is None:
+            return  # whatever the merchant wrote before, they have gone back from it
         yield None
     versions = FlowVersion.objects.filter(flow_id=key.flow_id).order_by("-number")
     tried = [broken]
-    for version in versions[:VERSIONS]:
+    for version in versions.iterator(chunk_size=10):
         copy = _words(version, key)
         if copy is not None and not any(_alike(copy, other) for other in tried):
             tried.append(copy)
             yield copy
+        if len(tried) > MOST:
+            return
 
 
-def has_shipped_words(key: CopyKey) -> bool:
+def _has_shipped_words(key: CopyKey) -> bool:
     """Whether a message can be made of the files that come with the flow."""
     return all(rendering.has_file(key, part) for part in channel(key.channel).parts - {"html"})
 

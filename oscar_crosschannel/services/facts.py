@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 
 from ..conf import settings
 from ..core.facts import (
@@ -34,6 +34,7 @@ from .plans import Plans
 @dataclass(frozen=True, slots=True)
 class _Rows:
     points: Mapping[int, list[ContactPoint]]
+    pauses: Mapping[int, datetime | None]  #: by point, of anybody who uses its address
     consents: Mapping[int, dict[str, ConsentFacts]]
     blocks: Mapping[tuple[str, str], Block]
     sent: Mapping[int, list[Sent]]
@@ -48,10 +49,14 @@ def gather(
     *,
     now: datetime,
     closed: Mapping[str, datetime],
+    instead: Mapping[int, ContactPoint] | None = None,
 ) -> dict[int, Facts]:
-    """Facts by contact id. `closed` are the resting channels, until when."""
+    """Facts by contact id. `closed` are the resting channels, until when.
+
+    `instead`: by contact id an address to be written to, whatever the one in use on its channel.
+    """
     people = {contact.pk: contact for contact in contacts}
-    found = _read(people, plans, limits, now)
+    found = _read(people, plans, limits, now, instead or {})
     spent = sms_budget.spent(limits.budgets, now)
     silent = frozenset[str]() if texting.is_possible() else frozenset({SMS})
     return {
@@ -60,12 +65,23 @@ def gather(
     }
 
 
-def _read(people: Collection[int], plans: Plans, limits: Limits, now: datetime) -> _Rows:
+def _read(
+    people: Collection[int],
+    plans: Plans,
+    limits: Limits,
+    now: datetime,
+    instead: Mapping[int, ContactPoint],
+) -> _Rows:
     points: dict[int, list[ContactPoint]] = defaultdict(list)
-    for point in ContactPoint.objects.filter(contact_id__in=people, current=True):
-        points[point.contact_id].append(point)
+    in_use = ContactPoint.objects.filter(contact_id__in=people, current=True)
+    for point in in_use.annotate(paused_until=_pause_of_any(now)):
+        if (other := instead.get(point.contact_id)) is None or other.channel != point.channel:
+            points[point.contact_id].append(point)
+    for contact_id, other in instead.items():
+        points[contact_id].append(other)
     every_point = [point for group in points.values() for point in group]
     digests = {point.digest for point in every_point}
+    pauses = {point.pk: getattr(point, "paused_until", None) for point in every_point}
     consents: dict[int, dict[str, ConsentFacts]] = defaultdict(dict)
     answers = Consent.objects.filter(point_id__in=[point.pk for point in every_point])
     for consent in answers.annotate(
@@ -84,7 +100,14 @@ def _read(people: Collection[int], plans: Plans, limits: Limits, now: datetime) 
         for row in Suppression.objects.filter(digest__in=digests, lifted_at=None)
     }
     sent, sent_to, reserved = _messages(people, digests, plans, limits, now)
-    return _Rows(points, consents, blocks, sent, sent_to, reserved)
+    return _Rows(points, pauses, consents, blocks, sent, sent_to, reserved)
+
+
+def _pause_of_any(now: datetime) -> Subquery:
+    """The longest pause of anybody who uses an address."""
+    users = ContactPoint.objects.filter(digest=OuterRef("digest"), channel=OuterRef("channel"), current=True)
+    pausing = users.filter(contact__paused_until__gt=now, contact__merged_into=None)
+    return Subquery(pausing.order_by("-contact__paused_until").values("contact__paused_until")[:1])
 
 
 def _messages(
@@ -174,6 +197,7 @@ def _facts(
                 digest=point.digest,
                 consents=found.consents.get(point.pk, {}),
                 blocked=found.blocks.get((point.channel, point.digest)),
+                paused_until=found.pauses[point.pk],
             )
             for point in points
         },

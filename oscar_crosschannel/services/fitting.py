@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..core.channel_fit import Hint, Traits, a_month, hints
+from ..core.facts import SMS
 from ..core.outbound import Content
 from ..core.plan import Step
 from ..core.sms import segments, smart_encode
@@ -18,13 +19,14 @@ _FRAME = re.compile(r"\n--\s*\n")
 
 def of_step(planned: PlannedFlow, step: Step, content: Content | None = None) -> list[Hint]:
     """What speaks for which channel; with `content` its words count too."""
-    start = planned.plan.start
+    plan = planned.plan
+    texts = [each.delay for each in plan.steps if each.channels[:1] == (SMS,)]
     return hints(
         Traits(
             purpose=planned.purpose,
-            worth=planned.plan.lifetime(step) - step.delay,
+            worth=plan.lifetime(step) - step.delay,
             any_hour=step.any_hour,
-            a_month=a_month(start.again_after, once=start.once),
+            a_month=a_month(texts, plan.start.again_after, once=plan.start.once),
             **_of_words(content),
         )
     )

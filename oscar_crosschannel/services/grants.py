@@ -63,7 +63,8 @@ def is_settled(point: ContactPoint, topics: Collection[str]) -> bool:
 def counts_at_once(said: ConsentEvent) -> bool:
     """Whether no confirmation is asked for on this channel, and nobody ever said stop for this address.
 
-    Texts about an order that was placed need none: whoever gave the number for it is written to.
+    Texts about an order that was placed need none: whoever gave the number for it is written to, unless the
+    number would take the place of one that was confirmed.
     """
     assert said.contact is not None
     assert said.text is not None
@@ -99,8 +100,13 @@ def jurisdiction(contact: Contact, point: ContactPoint | None) -> str:
 
 
 def _is_about_order(said: ConsentEvent) -> bool:
-    """Whether it is about what somebody ordered; beside an order, also about what it asks for, such as reminders."""
+    """Whether it is about what somebody ordered; beside an order, also about what it asks for, such as reminders.
+
+    Not while another number stays in use, which somebody has confirmed: that one gets what is about the order.
+    """
     if said.text is None or said.text.kind != wordings.ORDER_TEXTS:
+        return False
+    if said.point is None or not said.point.current:
         return False
     purposes = {Purpose.TRANSACTIONAL, *([Purpose.REQUESTED] if said.order_number else [])}
     topics = topics_of(said)

@@ -7,22 +7,18 @@ shop again.
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from typing import TypeAlias
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from .. import signals
 from ..conf import Settings, settings
 from ..core.facts import Purpose
 from ..core.lifecycle import State, Status
 from ..core.rulings import Reason
 from ..models import Attempt, DeliveryEvent, Guard, Message
-from . import recall, waking
-
-logger = logging.getLogger(__name__)
+from . import alerts, recall, waking
 
 Measure: TypeAlias = Guard.Measure
 Level: TypeAlias = Guard.Level
@@ -93,8 +89,7 @@ def _raise(channel: str, measure: Measure, level: Level, *, bad: int, sent: int,
 
 def _tell(guard: Guard) -> None:
     detail = f"{guard.channel}: {guard.measure} {guard.bad} of {guard.sent} messages"
-    logger.error("guard %s, %s", guard.level, detail)
-    signals.alert.send_robust(sender=None, code=f"guard_{guard.level}", detail=detail)
+    alerts.tell(f"guard_{guard.level}", detail)
 
 
 def _level(measure: Measure, bad: int, sent: int) -> Level | None:

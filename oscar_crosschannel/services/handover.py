@@ -154,6 +154,7 @@ def _write(handed: Sequence[Handed], token: UUID, now: datetime) -> None:
                 message=item.claim.message,
                 uuid=item.attempt,
                 channel=item.claim.channel,
+                address_digest=item.claim.address_digest,
                 number=item.number,
                 started_at=now,
                 status_at=now,

@@ -25,10 +25,10 @@ from ..core.lifecycle import State
 from ..core.plan import Step
 from ..core.policies import DEFAULT_POLICIES, Policy, as_sent, hours_bind
 from ..core.rulings import Reason
-from ..core.timing import GUARD, spread, westernmost
+from ..core.timing import GUARD, Hours, is_zone, spread, westernmost
 from ..models import Contact, ContactPoint, Enrolment, Message
 from ..models.messages import Lane
-from . import conditions, enrolments, facts, failures, rows, topics, vouchers
+from . import conditions, enrolments, facts, failures, questions, rows, topics, vouchers
 from .limits import Limits
 from .plans import PlannedFlow, Plans
 
@@ -63,6 +63,7 @@ class Claim:
     step: Step
     channel: str
     address: str
+    address_digest: str
     valid_until: datetime  #: it must not reach the person later
     call_until: datetime  #: the provider must not be called later
     zone: str  #: whose clock the words mean; empty: the shop's
@@ -96,7 +97,7 @@ def judge(
             return Batch(token, 0, ())
         verdicts, known = _verdicts(messages, plans, limits, policies, now=now, closed=closed)
         claims = [
-            _claim(message, verdict, plans, known[message.contact_id], now)
+            _claim(message, verdict, plans, known[message.pk], now)
             for message in messages
             if isinstance(verdict := verdicts[message.pk], Send)
         ]
@@ -158,9 +159,10 @@ def _verdicts(
     now: datetime,
     closed: Mapping[str, datetime],
 ) -> tuple[dict[int, Decision], dict[int, Facts]]:
-    known = facts.gather([message.contact for message in messages], plans, limits, now=now, closed=closed)
+    """What is decided, and what was known for it, by message id."""
+    known = _known(messages, plans, limits, now=now, closed=closed)
     verdicts: dict[int, Decision] = {}
-    candidates: dict[int, list[Candidate]] = defaultdict(list)
+    candidates: dict[int, list[Candidate]] = defaultdict(list)  # together is judged what shares its facts
     unmet = conditions.unmet(messages, plans)
     for message in messages:
         planned = plans.get(message.flow_id)
@@ -171,10 +173,10 @@ def _verdicts(
             verdicts[message.pk] = Drop(Reason.FLOW_OFF, ())
         else:
             candidate = candidate_of(message, step, plans, condition_met=message.pk not in unmet)
-            candidates[message.contact_id].append(candidate)
+            candidates[id(known[message.pk])].append(candidate)
     sent: dict[str, list[Sent]] = defaultdict(list)
-    for contact_id, group in candidates.items():
-        informed = _informed(known[contact_id], sent)
+    for group in candidates.values():
+        informed = _informed(known[group[0].id], sent)
         decided = _decide(group, informed, policies)
         for candidate in group:
             if isinstance(decision := decided[candidate.id], Send):
@@ -182,6 +184,27 @@ def _verdicts(
                 sent[gone.digest].append(gone)
         verdicts |= decided
     return verdicts, known
+
+
+def _known(
+    messages: Sequence[Message],
+    plans: Plans,
+    limits: Limits,
+    *,
+    now: datetime,
+    closed: Mapping[str, datetime],
+) -> dict[int, Facts]:
+    """Facts by message id. A number is itself asked for its YES, also while another one is in use."""
+    people = facts.gather([message.contact for message in messages], plans, limits, now=now, closed=closed)
+    known = {message.pk: people[message.contact_id] for message in messages}
+    asking = [message for message in messages if message.topic == topics.QUESTIONS]
+    asked = questions.points_asked({message.contact_id for message in asking}) if asking else {}
+    if asked:
+        theirs = [message for message in asking if message.contact_id in asked]
+        contacts = [message.contact for message in theirs]
+        there = facts.gather(contacts, plans, limits, now=now, closed=closed, instead=asked)
+        known |= {message.pk: there[message.contact_id] for message in theirs}
+    return known
 
 
 def _informed(known: Facts, sent: Mapping[str, Sequence[Sent]]) -> Facts:
@@ -201,7 +224,7 @@ def _decide(group: Sequence[Candidate], known: Facts, policies: Sequence[Policy]
 
 def candidate_of(message: Message, step: Step, plans: Plans, *, condition_met: bool) -> Candidate:
     """What policies get to know of a message; `enrolment` should be loaded with it."""
-    run = message.enrolment
+    run, planned = message.enrolment, plans.get(message.flow_id)
     return Candidate(
         id=message.pk,
         contact_id=message.contact_id,
@@ -214,6 +237,7 @@ def candidate_of(message: Message, step: Step, plans: Plans, *, condition_met: b
         expires_at=message.expires_at,
         leg=message.leg,
         patience=step.patience,
+        planned_at=planned.plan.due_at(step, run.anchor_at) if planned and run else None,
         campaign=message.lane == Lane.CAMPAIGN,
         any_hour=step.any_hour,
         offers_voucher=step.voucher,
@@ -223,7 +247,7 @@ def candidate_of(message: Message, step: Step, plans: Plans, *, condition_met: b
         minimum_age=plans.minimum_age(message.topic),
         texts_by_consent=topics.texts_by_consent(message.topic),
         excluded=frozenset(message.excluded),
-        shadow=planned.plan.shadow if (planned := plans.get(message.flow_id)) else False,
+        shadow=planned.plan.shadow if planned else False,
     )
 
 
@@ -240,26 +264,30 @@ def _claim(message: Message, verdict: Send, plans: Plans, known: Facts, now: dat
         step=step,
         channel=verdict.channel,
         address=known.points[verdict.channel].address,
+        address_digest=known.points[verdict.channel].digest,
         valid_until=min(message.expires_at, closes) if closes else message.expires_at,
         call_until=min(message.expires_at, closes - GUARD) if closes else message.expires_at,
-        zone=_zone(message, known, now),
-        own_zone=_own_zone(message, known),
+        zone=clock_of(message.contact, known.hours.get(SMS), now),
+        own_zone=own_zone_of(message.contact, known.hours.get(SMS)),
         one_way=verdict.channel in known.one_way,
     )
 
 
-def _zone(message: Message, known: Facts, now: datetime) -> str:
-    """The person's own zone, or of those possible the one whose clock is furthest behind.
+def clock_of(contact: Contact, hours: Hours | None, now: datetime) -> str:
+    """The person's own zone, or of those possible the one whose clock is furthest behind; empty: the shop's.
 
-    A time that words promise then never lies after the one that counts.
+    A time that words promise then never lies after the one that counts. `hours` bind texts to the person.
     """
-    hours = known.hours.get(SMS)
-    return message.contact.zone or (westernmost(hours.zones, now) if hours else "")
+    return _chosen_zone(contact) or (westernmost(hours.zones, now) if hours else "")
 
 
-def _own_zone(message: Message, known: Facts) -> str:
-    hours = known.hours.get(SMS)
-    return message.contact.zone or (hours.zones[0] if hours and len(hours.zones) == 1 else "")
+def own_zone_of(contact: Contact, hours: Hours | None) -> str:
+    """Where the person is; empty: nobody knows it for sure."""
+    return _chosen_zone(contact) or (hours.zones[0] if hours and len(hours.zones) == 1 else "")
+
+
+def _chosen_zone(contact: Contact) -> str:
+    return contact.zone if is_zone(contact.zone) else ""
 
 
 def _closes(channel: str, known: Facts, at: datetime) -> datetime | None:
@@ -280,7 +308,7 @@ def _write(
     changes = [
         (
             message.pk,
-            *_values(message, verdicts[message.pk], known[message.contact_id], token, now),
+            *_values(message, verdicts[message.pk], known[message.pk], token, now),
             *_current(message, plans),
         )
         for message in messages

@@ -1,7 +1,8 @@
 """Somebody texts the word that the shop prints on its posters: JOIN.
 
 The text comes from the phone itself, so it is the yes of whoever has the number. It says nothing of who
-that is: unless one person has shown before that the number is theirs, the yes is nobody else's.
+that is: unless one person has shown before that the number is theirs, or the shop has asked the number for
+one person lately, which is answered by this, the yes is nobody else's.
 """
 
 from __future__ import annotations
@@ -46,7 +47,11 @@ def take(phone: str, *, body: str, sid: str, now: datetime) -> str:
         return ""
     language = _language(body)
     contacts.lock([contact.pk for contact in contacts.find_by_address(SMS, address)])
-    point = contacts.of_number(address, now=now)
+    asked = consents.asked_lately(address, now=now)
+    answered = bool(asked and consents.confirm_reply(phone, body=body, provider_id=sid, now=now))
+    if asked is not None:
+        contacts.use(asked)
+    point = asked or contacts.of_number(address, now=now)
     shown = wordings.wording(wordings.SMS_KEYWORD, language, country=point.country)
     agreed = consents.agree(
         point.contact,
@@ -62,10 +67,10 @@ def take(phone: str, *, body: str, sid: str, now: datetime) -> str:
     if not point.contact.language:
         point.contact.language = language
         point.contact.save(update_fields=["language"])
-    if not agreed and not _may_answer(point.digest, now):
+    if not agreed and not answered and not _may_answer(point.digest, now):
         return ""
     with translation.override(language):
-        return confirmations.signed_up(shown.topics)
+        return confirmations.signed_up(shown.topics, point)
 
 
 def _language(body: str) -> str:

@@ -5,7 +5,7 @@ Also what follows from them for one person, for policies and for the pages that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,8 +15,8 @@ from django.conf import settings as django_settings
 from django.utils.text import slugify
 
 from ..conf import settings
-from ..core.facts import Cap
-from ..core.lawbook import LawBook, PlaceRule, Terms, Weekday
+from ..core.facts import SMS, Cap
+from ..core.lawbook import DEFAULT, LawBook, PlaceRule, Terms, Weekday
 from ..core.policies import DEFAULT_CAPS, fewer
 from ..core.timing import Span
 from ..core.whereabouts import Phone, Whereabouts, locate
@@ -54,11 +54,27 @@ def load() -> Limits:
     """Read the merchant's rows over the project's settings over what is shipped."""
     paused = Guard.objects.filter(level=Guard.Level.PAUSED, ended_at=None)
     return Limits(
-        book=law.book({row.place: changes(row) for row in TextingRule.objects.all()}),
+        book=load_book(),
         caps=_changed_caps(configured_caps(), FrequencyCap.objects.all()),
         guarded=frozenset(paused.values_list("channel", flat=True)),
         budgets=tuple(SmsBudget.objects.all()),
     )
+
+
+def load_book() -> LawBook:
+    """The rules for texts by place. One statement."""
+    return law.book({row.place: changes(row) for row in TextingRule.objects.all()})
+
+
+def one_way_places() -> Iterator[PlaceRule]:
+    """Where nobody can reply to a text, of the places whose numbers the shop knows."""
+    numbers = ContactPoint.objects.filter(channel=SMS, current=True)
+    for rule in load_book().rows.values():
+        if not rule.one_way:
+            continue
+        country = rule.key.partition("-")[0]
+        if rule.key == DEFAULT or numbers.filter(country=country).exists():
+            yield rule
 
 
 def configured_caps() -> tuple[Cap, ...]:

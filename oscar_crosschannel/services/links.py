@@ -30,6 +30,11 @@ def preferences_url(message_id: int, *, key: bytes | None = None) -> str:
     return absolute(preferences_path(message_id, key=key))
 
 
+def number_url(point_id: int) -> str:
+    """The same page for who has a number, by the id of its point: the way there from an answer to a text."""
+    return absolute(reverse("oscar_crosschannel:preferences", args=[_token(tokens.NUMBER, point_id)]))
+
+
 def why_url(message_id: int, *, key: bytes | None = None) -> str:
     """Page that says why somebody got a message; never expires."""
     return absolute(why_path(message_id, key=key))

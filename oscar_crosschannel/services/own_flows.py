@@ -45,10 +45,13 @@ def fits(trigger: str, topic: str) -> bool:
     """Whether a flow that begins so may be about a topic: without a reason in what somebody ordered or asked
     for, its messages are marketing, which only a consent permits.
     """
+    return not is_advertising(trigger) or Topic.objects.filter(key=topic, purpose=Purpose.MARKETING).exists()
+
+
+def is_advertising(trigger: str) -> bool:
+    """Whether nobody has ordered or asked for what follows this event."""
     known = triggers.get(trigger)
-    if known is None or known.is_service:
-        return True
-    return Topic.objects.filter(key=topic, purpose=Purpose.MARKETING).exists()
+    return known is not None and not known.is_service
 
 
 @transaction.atomic
@@ -56,6 +59,8 @@ def create(outline: Outline, trigger: str, *, author: int | None, now: datetime)
     """A flow that is off and has no steps. Raises ValueError for a trigger that starts none, or not this one."""
     if trigger not in {each.event for each in starting()}:
         raise ValueError(f"No flow begins with {trigger!r}.")
+    # first, so that it is not made another kind of topic meanwhile
+    Topic.objects.select_for_update(of=("self",), no_key=True).filter(key=outline.topic).first()
     if not fits(trigger, outline.topic):
         raise ValueError(f"What follows {trigger!r} is marketing, and {outline.topic!r} is not.")
     for word in _keys(outline.title, (), otherwise="flow"):
@@ -88,8 +93,9 @@ def _keys(title: str, taken: Collection[str], *, otherwise: str) -> Iterator[str
 
 
 def is_in_use(flow: Flow) -> bool:
-    """Whether anybody has ever been inside."""
-    return Enrolment.objects.filter(flow=flow).exists() or Message.objects.filter(flow=flow).exists()
+    """Whether anybody has ever been inside: there is their run, or, once they are erased, what they were sent."""
+    of_erased = Message.objects.filter(flow=flow, enrolment=None)
+    return Enrolment.objects.filter(flow=flow).exists() or of_erased.exists()
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 """All rows that are about one person: what an export shows and an erasure takes away.
 
-A person is a contact with those merged into it. An address that others use, too, tells nothing of
-whose a row is, so rows that name the address alone are nobody's then.
+A person is a contact with those merged into it, and with what a number of theirs said by itself. An address
+that others use, too, tells nothing of whose a row is, so rows that name the address alone are nobody's then.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Person:
 def of_contact(contact: Contact, *, account: int | None = None) -> Person:
     """The person behind a contact. `account`: the id of an account that was deleted meanwhile."""
     stays = contacts.followed(Contact.objects.get(pk=contact.pk))  # it may have been merged a moment ago
-    family = (stays, *Contact.objects.filter(merged_into=stays).order_by("pk"))
+    family = (stays, *Contact.objects.filter(merged_into=stays).order_by("pk"), *_their_numbers(stays))
     points = tuple(ContactPoint.objects.filter(contact__in=family).order_by("pk"))
     known = {(point.channel, point.address) for point in points}
     return Person(
@@ -118,6 +118,16 @@ def of_address(channel: str, address: str) -> Person:
     """What is left of an address that no contact uses (any more), found by its digest."""
     known = {(channel, contacts.known_as(channel, address))}
     return Person(contacts=(), points=(), alone=frozenset(known), digests=_digests(known))
+
+
+def _their_numbers(contact: Contact) -> list[Contact]:
+    """Contacts that have nothing but a number which somebody else has confirmed to be theirs."""
+    verified = contact.points.filter(channel=SMS, current=True, verified_at__isnull=False)
+    return [
+        number
+        for address in verified.values_list("address", flat=True)
+        for number in contacts.of_nothing_but(SMS, address).exclude(pk=contact.pk).order_by("pk")
+    ]
 
 
 def _digests(known: Collection[Address]) -> frozenset[Address]:

@@ -49,12 +49,12 @@ class Visitor:
     contact: Contact | None  #: None: an account of which nothing is known yet
     user_id: int | None = None  #: of who is signed in
     email: str = ""  #: of the account, normalised
-    message: Message | None = None  #: the one whose link was followed
-    proven: ContactPoint | None = None  #: the address that message went to
+    message: Message | None = None  #: the one whose link was followed; None: that in an answer
+    proven: ContactPoint | None = None  #: the address the link went to; None: by the account
 
     @property
     def signed_in(self) -> bool:
-        return self.message is None
+        return self.proven is None
 
     @property
     def source(self) -> str:
@@ -120,6 +120,13 @@ class Preferences:
     words: Mapping[str, Wording]
     #: numbers that have yet to be confirmed by email before they are asked
     to_confirm: tuple[str, ...]
+    #: numbers that were asked for their YES, while another one is in use
+    to_answer: tuple[str, ...]
+
+    def is_asked(self, channel: str) -> bool:
+        """Whether the address in use has yet to answer our question."""
+        choices = (choice for each in self.topics for choice in each.choices)
+        return any(choice.channel == channel and choice.standing is Standing.PENDING for choice in choices)
 
     def choice(self, channel: str, topic: str) -> Choice | None:
         """The choice of a topic on a channel, if the page has one."""
@@ -154,10 +161,17 @@ def by_account(user_id: int, email: str) -> Visitor:
 
 def by_link(message: Message) -> Visitor | None:
     """Who followed the link of a message; None when its address is not the person's any more."""
-    contact = contacts.followed(message.contact)
-    if message.point is None:
-        return None
-    own = contact.points.filter(channel=message.point.channel, address=message.point.address, current=True)
+    return _by_link(message.contact, message.point, message) if message.point is not None else None
+
+
+def by_number(point: ContactPoint) -> Visitor | None:
+    """Who followed the link in our answer to a text; None when the number is not the person's any more."""
+    return _by_link(point.contact, point)
+
+
+def _by_link(contact: Contact, went_to: ContactPoint, message: Message | None = None) -> Visitor | None:
+    contact = contacts.followed(contact)
+    own = contact.points.filter(channel=went_to.channel, address=went_to.address, current=True)
     proven = own.first()
     return Visitor(contact=contact, message=message, proven=proven) if proven is not None else None
 
@@ -201,11 +215,13 @@ def read(visitor: Visitor, *, language: str, now: datetime) -> Preferences:
         for topic in topics.in_order()
         if topic.offered or topic.key in answered
     )
+    to_confirm, to_answer = _waiting(visitor, reaches[SMS].address, now)
     return Preferences(
         topics=shown,
         reaches=reaches,
         words=_words(shown, visitor, reaches[SMS], language),
-        to_confirm=_to_confirm(visitor, now),
+        to_confirm=to_confirm,
+        to_answer=to_answer,
     )
 
 
@@ -264,14 +280,16 @@ def stop(visitor: Visitor, channels: Collection[str], *, now: datetime) -> None:
 def choose(contact: Contact, *, now: datetime, **details: Any) -> None:
     """Set what the person chose of language, zone, primary_channel, fewer and paused_until.
 
-    What is claimed is judged anew by it, and so is what waits. A language that was chosen is never again
-    learnt from the pages they read.
+    What is claimed is judged anew by it, and so is what waits, also for others at the same addresses: a pause
+    binds them, too. A language that was chosen is never again learnt from the pages they read.
     """
     if unknown := details.keys() - _CHOSEN:
         raise TypeError(f"Nobody chooses {', '.join(sorted(unknown))}.")
     if "language" in details:
         details["language_chosen"] = bool(details["language"])
-    (row,) = contacts.lock([contact.pk])
+    pauses = "paused_until" in details
+    locked = _lock([contact], _in_use(contact).items() if pauses else ())
+    row = next(each for each in locked if each.pk == contact.pk)
     changed = {name: value for name, value in details.items() if getattr(row, name) != value}
     if not changed:
         return
@@ -279,9 +297,10 @@ def choose(contact: Contact, *, now: datetime, **details: Any) -> None:
         setattr(row, name, value)
         setattr(contact, name, value)
     row.save(update_fields=list(changed))
+    concerned = [each.pk for each in locked]
     for channel in sorted(settings.CHANNELS):
-        recall.recall_contacts([row.pk], reason=Reason.PAUSED, now=now, channel=channel)
-    recall.wake([row.pk], now=now, reasons=_WAITED)
+        recall.recall_contacts(concerned, reason=Reason.PAUSED, now=now, channel=channel)
+    recall.wake(concerned, now=now, reasons=_WAITED)
 
 
 _CHOSEN = {"language", "zone", "primary_channel", "fewer", "paused_until"}
@@ -372,18 +391,20 @@ def _words(
     return {kind: vocabulary.wording(kind, keys) for kind, keys in named.items()}
 
 
-def _to_confirm(visitor: Visitor, now: datetime) -> tuple[str, ...]:
+def _waiting(visitor: Visitor, in_use: str, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Numbers that are not in use yet: those that wait for the button in an email, and those for their YES."""
     if visitor.contact is None:
-        return ()
+        return (), ()
     asked = ConsentEvent.objects.filter(
         contact=visitor.contact,
         channel=SMS,
-        point=None,
         action=ConsentEvent.Action.REQUEST,
         expires_at__gt=now,
-    )
-    waiting = consents.unanswered(asked.values_list("pk", flat=True))
-    return tuple(sorted({request.address for request in waiting.values()}))
+    ).exclude(address=in_use)
+    waiting = consents.unanswered(asked.values_list("pk", flat=True)).values()
+    texted = {request.address for request in waiting if request.point_id is not None}
+    mailed = {request.address for request in waiting} - texted
+    return tuple(sorted(mailed)), tuple(sorted(texted))
 
 
 def _known(visitor: Visitor, now: datetime) -> Contact:
@@ -404,13 +425,13 @@ def _lock_all(visitor: Visitor, *, phone: str = "") -> None:
     _lock(people, addresses)
 
 
-def _lock(people: Iterable[Contact | None], addresses: Iterable[tuple[str, str]]) -> None:
+def _lock(people: Iterable[Contact | None], addresses: Iterable[tuple[str, str]]) -> list[Contact]:
     """Lock everybody whom a change can concern, at once and in id order, before anything is written."""
     concerned = {contact.pk for contact in people if contact is not None}
     for channel, address in addresses:
         if address:
             concerned |= {each.pk for each in contacts.find_by_address(channel, address)}
-    contacts.lock(concerned)
+    return contacts.lock(concerned)
 
 
 def _stop(

@@ -8,7 +8,6 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 from django.utils import translation
@@ -18,8 +17,9 @@ from ..core.lifecycle import OPEN
 from ..core.outbound import ChannelError, Content
 from ..core.plan import Context, Run, Step
 from ..core.sms import Segments, segments, smart_encode
-from ..models import Contact, Copy, Enrolment
-from . import composing, copies, failures, prices
+from ..core.whereabouts import locate
+from ..models import Contact, ContactPoint, Copy, Enrolment
+from . import composing, copies, failures, judging, limits, prices
 from .plans import PlannedFlow
 from .rendering import CopyKey
 
@@ -88,8 +88,9 @@ def preview(
     `country` is where a text would go, if not to the contact.
     """
     key = copies.key_of(planned, words)
+    reader = _reader(contact, country if key.channel == SMS else "", now)
     with translation.override(key.language):
-        said = _said(planned, step, key, contact, now)
+        said = _said(planned, step, key, reader, now)
         name = contact.name if contact is not None else "Ada"
         context = (
             copies.example(planned, step, key.channel, now=now, name=name)
@@ -100,14 +101,16 @@ def preview(
     if copies.absent(key, words):
         return Preview(None, copies.no_words(), said is not None, None)
     try:
-        content = composing.compose(key, words, context, purpose=planned.purpose, zone=_zone(contact))
+        content = composing.compose(
+            key, words, context, purpose=planned.purpose, zone=reader.zone, one_way=reader.one_way
+        )
     except ChannelError as error:
         refusal = error.detail
     except Exception as error:
         refusal = str(error) or type(error).__name__
     weight = None
     if content is not None and key.channel == SMS:
-        weight = _weigh(content, country or _country(contact))
+        weight = _weigh(content, reader.country)
     return Preview(content, refusal, said is not None, weight)
 
 
@@ -115,31 +118,49 @@ def _weigh(content: Content, country: str) -> Weight:
     return Weight(segments(content.text), prices.of_segment(country) if country else None, country)
 
 
-def _country(contact: Contact | None) -> str:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """For whom a message is put together, as the sender would know it."""
+
+    contact: Contact | None
+    country: str  #: where a text goes; empty: nobody knows
+    one_way: bool  #: a text cannot be replied to there
+    zone: str  #: whose clock the words mean; empty: the shop's
+    own_zone: str  #: where the person is; empty: nobody knows it for sure
+
+
+def _reader(contact: Contact | None, country: str, now: datetime) -> _Reader:
+    """`country` is where a text goes, if not to the contact's number."""
+    point = _point(contact, SMS)
+    book = limits.load_book() if country or point is not None else None
+    there = book.terms(locate(country=country)) if book is not None and country else None
     if contact is None:
-        return ""
-    point = contact.points.filter(channel=SMS, current=True).first()
-    return (point.country if point is not None else "") or contact.country
+        return _Reader(None, country, there is not None and there.one_way, "", "")
+    own = book.terms(limits.whereabouts(contact, point)) if book is not None and point is not None else None
+    binding, hours = there or own, own.hours if own is not None else None
+    return _Reader(
+        contact,
+        country or (point.country if point is not None else "") or contact.country,
+        binding is not None and binding.one_way,
+        judging.clock_of(contact, hours, now),
+        judging.own_zone_of(contact, hours),
+    )
 
 
-def _zone(contact: Contact | None) -> str:
-    if contact is None or not contact.zone:
-        return ""
-    try:
-        return ZoneInfo(contact.zone).key
-    except ZoneInfoNotFoundError:
-        return ""
+def _point(contact: Contact | None, channel: str) -> ContactPoint | None:
+    """The contact's address on a channel. A page may have read all of them beforehand."""
+    points = contact.points.all() if contact is not None else ()
+    return next((point for point in points if point.current and point.channel == channel), None)
 
 
-def _said(
-    planned: PlannedFlow, step: Step, key: CopyKey, contact: Contact | None, now: datetime
-) -> Context | None:
+def _said(planned: PlannedFlow, step: Step, key: CopyKey, reader: _Reader, now: datetime) -> Context | None:
     """What the blueprint says of the contact's latest run; None when there is none to speak of."""
+    contact = reader.contact
     run = _latest_run(planned, contact) if contact is not None else None
     if contact is None or run is None:
         return None
     message = run.messages.filter(state__in=OPEN).first() or run.messages.order_by("-pk").first()
-    email = contact.points.filter(channel=EMAIL, current=True).first() if key.channel == EMAIL else None
+    email = _point(contact, EMAIL) if key.channel == EMAIL else None
     asked = Run(
         message_id=message.pk if message is not None else 0,
         step=step.key,
@@ -154,7 +175,7 @@ def _said(
         anchor=run.anchor_at,
         now=now,
         data=run.data,
-        zone=_zone(contact),
+        zone=reader.own_zone,
     )
     try:
         with transaction.atomic():

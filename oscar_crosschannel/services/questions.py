@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from ..conf import Settings, settings
 from ..core.consent import Unasked
@@ -84,9 +85,26 @@ def confirm_reply(phone: str, *, body: str, provider_id: str, now: datetime) -> 
         if answer is None or answer.point is None:
             continue
         answer.verbatim, answer.provider_id = body, provider_id
+        contacts.use(answer.point)
         grants.confirm(answer, now)
         confirmed += [topic for topic in grants.topics_of(answer) if topic not in confirmed]
     return confirmed
+
+
+def asked_lately(address: str, *, now: datetime) -> ContactPoint | None:
+    """The point of the one person for whom a number was asked by text, until it may be asked again.
+
+    None: nobody was asked for, or more than one, or the number said stop since, or others use it, too.
+    """
+    since = now - settings.OPT_IN_ASKS_AGAIN_AFTER
+    stops = ConsentEvent.objects.filter(channel=SMS, address=address, action=Action.REVOKE)
+    stopped = stops.order_by("-pk").values_list("pk", flat=True).first() or 0
+    texted = ConsentEvent.objects.filter(channel=SMS, address=address, action=Action.REQUEST, pk__gt=stopped)
+    asked = set(texted.filter(at__gt=since, point__isnull=False).values_list("point_id", flat=True))
+    points = ContactPoint.objects.filter(channel=SMS, address=address, contact__merged_into=None)
+    users = points.filter(Q(current=True) | Q(pk__in=asked))
+    people = users.exclude(contact__in=contacts.of_nothing_but(SMS, address))[:2]
+    return people[0] if len(people) == 1 and people[0].pk in asked else None
 
 
 @transaction.atomic
@@ -111,10 +129,11 @@ def confirm_link(request_event_id: int, *, now: datetime, ip: str = "", user_age
         grants.confirm(answer, now)
         return True
     contact, address = answer.contact, request.address
-    answer.point = contacts.set_point(contact, request.channel, address, source=request.source, now=now)
+    answer.point = contacts.claim_point(contact, request.channel, address, source=request.source, now=now)
     if answer.point is None or answer.text is None:
         return False
     if grants.counts_at_once(answer):
+        contacts.use(answer.point)
         grants.give(answer, now)
     else:
         ask(answer, via=SMS, now=now)
@@ -130,6 +149,22 @@ def unanswered(request_event_ids: Collection[int]) -> dict[int, ConsentEvent]:
     """Those of the requests that nobody has confirmed or revoked yet, by id. One statement."""
     asked = _unanswered().select_related("text").filter(pk__in=request_event_ids)
     return {request.pk: request for request in asked}
+
+
+def numbers_asked(contact_ids: Collection[int]) -> dict[int, str]:
+    """The number that was last to be asked by text for each contact, by contact id. One statement."""
+    theirs = Q(contact__in=contact_ids) | Q(contact__merged_into__in=contact_ids)
+    asked = ConsentEvent.objects.filter(theirs, action=Action.REQUEST, channel=SMS, point__isnull=False)
+    who = Coalesce("contact__merged_into_id", "contact_id")
+    return dict(asked.order_by("pk").values_list(who, "address"))
+
+
+def points_asked(contact_ids: Collection[int]) -> dict[int, ContactPoint]:
+    """Of `numbers_asked` those that wait for their YES while another number is in use, by contact id."""
+    numbers = numbers_asked(contact_ids)
+    waiting = ContactPoint.objects.filter(contact_id__in=numbers, channel=SMS, current=False)
+    found = waiting.filter(address__in=numbers.values())
+    return {point.contact_id: point for point in found if point.address == numbers[point.contact_id]}
 
 
 def fold_expiry(event: Event, plans: object, *, now: datetime) -> None:

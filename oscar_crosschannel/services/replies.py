@@ -7,6 +7,7 @@ from string import punctuation, whitespace
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -15,11 +16,13 @@ from ..core import phones
 from ..core.events import Event
 from ..core.facts import SMS
 from ..core.keywords import Keyword, classify
-from ..models import ConsentEvent, InboxEvent
+from ..models import ConsentEvent, ContactPoint, InboxEvent, Message
 from . import answers, confirmations, consents, contacts, doubts, inbox, keyword_sign_up, suppressions
 
 #: A number gets one answer to HELP in this time, so that two machines do not talk for ever.
 HELP_PAUSE = timedelta(hours=1)
+#: A number given up goes to nobody else for so long in the United States (47 CFR 52.15(f)(1)(ii)).
+SAME_OWNER = timedelta(days=45)
 #: Note in the inbox that HELP was answered.
 HELPED = "sms.helped"
 #: What Twilio acts upon and answers by itself (its help article 223134027).
@@ -56,7 +59,7 @@ def take_inbound(*, sid: str, phone: str, to: str, body: str, opt_out_type: str 
             case Keyword.ORDERS:
                 _keep_orders(event, now)
             case Keyword.HELP:
-                return _help() if not is_answered and _may_help(phone, now) else ""
+                return _help(phone, now) if not is_answered and _may_help(phone, now) else ""
             case Keyword.JOIN:
                 return keyword_sign_up.take(phone, body=body, sid=sid, now=now)
             case Keyword.YES:
@@ -130,14 +133,34 @@ def _goodbye() -> str:
     return words % _words()
 
 
-def _help() -> str:
-    return (
+def _help(phone: str, now: datetime) -> str:
+    words = (
         _(
             "%(brand)s: offers and basket reminders by text, up to %(frequency)s a month. "
             "Message and data rates may apply. Help: %(support)s. Reply STOP to cancel."
         )
         % _words()
     )
+    return confirmations.with_choices(words, _asker(phone, now))
+
+
+def _asker(phone: str, now: datetime) -> ContactPoint | None:
+    """Whose choices a text from this number is about: whoever confirmed it, or was texted there, last.
+
+    None when neither was lately: the number may be somebody else's by now.
+    """
+    since = now - SAME_OWNER
+    used = ContactPoint.objects.filter(
+        channel=SMS, address=contacts.known_as(SMS, phone), current=True, contact__merged_into=None
+    )
+    texts = Message.objects.filter(contact=OuterRef("contact"), point=OuterRef("pk"), attempted_at__gt=since)
+    last = texts.order_by("-attempted_at").values("attempted_at")[:1]
+    lately = [
+        (max(moments), point.pk, point)
+        for point in used.annotate(texted_at=Subquery(last))
+        if (moments := [at for at in (point.verified_at, point.texted_at) if at is not None and at > since])
+    ]
+    return max(lately)[2] if lately else None
 
 
 def _yes(event: Event, body: str, now: datetime) -> str:
@@ -147,7 +170,7 @@ def _yes(event: Event, body: str, now: datetime) -> str:
             suppressions.unblock_carrier(SMS, event.phone, now=now)
         answers.keep(event)  # to what, a person may know
         return ""
-    return confirmations.signed_up(topics)
+    return confirmations.signed_up(topics, _asker(event.phone, now))
 
 
 def _provider_answers(body: str, opt_out_type: str) -> bool:

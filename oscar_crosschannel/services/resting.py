@@ -5,15 +5,12 @@ After the rest one worker puts the channel on trial with one message at a time, 
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 
-from .. import signals
 from ..conf import settings
 from ..core.outbound import SenderBroken
 from ..models import ChannelRest
-
-logger = logging.getLogger(__name__)
+from . import alerts
 
 #: How long the others wait while one worker has a channel on trial.
 TRIAL = timedelta(minutes=1)
@@ -66,8 +63,7 @@ class Rests:
             create_defaults={"until": until, "since": now, "code": error.code, "detail": error.detail},
         )
         if fell_ill:
-            logger.error("channel %s is broken (code %s) and rests until %s", channel, error.code, until)
-            signals.alert.send_robust(sender=None, code="channel_broken", detail=f"{channel}: {error.detail}")
+            alerts.tell("channel_broken", f"{channel} is broken (code {error.code}) and rests until {until}")
 
     def recovered(self, channel: str) -> None:
         """A message went through: the channel works again."""

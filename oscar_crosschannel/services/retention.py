@@ -26,7 +26,7 @@ from ..models import (
     Suppression,
     Watermark,
 )
-from . import contacts, evidence
+from . import broken_words, contacts, evidence
 
 CHUNK = 1000
 #: What provider's reports and clicks are called in the inbox. What people write themselves is no report.
@@ -62,6 +62,7 @@ def prune(now: datetime) -> Counter[str]:
     done["imports"] = ConsentImport.objects.filter(
         content__isnull=False, confirmed_at=None, at__lt=now - UNCONFIRMED
     ).update(content=None)
+    done["broken words"] = broken_words.forget_mended(now=now)
     done["ledger"] = _forget(now)
     return done
 

@@ -25,7 +25,7 @@ from ..core.outbound import (
 )
 from ..core.rulings import Reason
 from ..models import Copy
-from . import broken_words, composing, earlier_words, failures, links, pacing, rendering, sms_budget
+from . import broken_words, composing, failures, links, pacing, rendering, sms_budget
 from .clock import Clock
 from .earlier_words import EarlierWords
 from .handover import JUDGED_ANEW, Handed
@@ -100,7 +100,7 @@ class _Author:
         return [self._compose(item, key, copies.get(key)) for item, key in zip(handed, keys, strict=True)]
 
     def _compose(self, item: Handed, key: CopyKey, copy: Copy | None) -> Composed:
-        """The message; if the merchant's words do not make one, in other words, or it waits for better ones."""
+        """The message; if its words do not make one, in other words, or it waits for better ones."""
         try:
             context = words_context(item)
         except Exception as error:
@@ -110,23 +110,24 @@ class _Author:
             return found
         if isinstance(found, ChannelError) and not isinstance(found, Refused):
             return found  # the provider's settings are to blame
-        if copy is None and earlier_words.has_shipped_words(key):
-            return found if isinstance(found, Refused) else _not_rendered(item, found)
         for other in self._earlier.instead(key, copy):
             content = _try(item, key, other, context)
             if isinstance(content, Content):
-                self._notice(key, copy, is_silent=False)
+                self._notice(key, copy)
                 return content
-        self._notice(key, copy, is_silent=True)
+        self._notice(key, copy, why=found)
         if isinstance(found, Refused) and _other_channels(item):
             return found  # too long for a text, perhaps, and not for an email
         return PutOff(self._clock() + broken_words.AGAIN, Reason.NO_WORDS)
 
-    def _notice(self, key: CopyKey, copy: Copy | None, *, is_silent: bool) -> None:
-        """Once per chunk: most messages of one break on the same words."""
+    def _notice(self, key: CopyKey, copy: Copy | None, *, why: Exception | None = None) -> None:
+        """Once per chunk: most messages of one break on the same words. `why`: there are no others to say instead."""
+        is_silent = why is not None
         if (key, is_silent) in self._noticed:
             return
         self._noticed.add((key, is_silent))
+        if why is not None and copy is None:  # a file is the developer's, who needs to know where it breaks
+            failures.log(logger, why, "rendering %s/%s failed", key.flow_key, key.step_key)
         try:
             broken_words.noticed(key, copy, is_silent=is_silent, now=self._clock())
         except Exception as error:  # the rest of the chunk must not wait for it

@@ -7,7 +7,6 @@ so a worker that dies may cost the budget its chunk, and no number of workers go
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,11 @@ from datetime import date, datetime, time, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from .. import signals
 from ..conf import settings
 from ..core.facts import SMS, Purpose
 from ..core.rulings import Reason
 from ..models import SmsBudget
-from . import waking
-
-logger = logging.getLogger(__name__)
+from . import alerts, waking
 
 Key = SmsBudget.Key
 
@@ -124,9 +120,9 @@ def take(texts: Sequence[Text], *, now: datetime) -> Taken:
     with transaction.atomic():
         rows = _locked(now)
         may_go = tuple(_take(rows, text) for text in texts)
-        alerts = [found for row in rows for found in _alerts(row)]
+        news = [found for row in rows for found in _news(row)]
         _save(rows)
-    for row, percent in alerts:
+    for row, percent in news:
         _tell(row, percent)
     return Taken(may_go, {row.key: row.began for row in rows if row.began is not None})
 
@@ -204,7 +200,7 @@ def _save(rows: Sequence[SmsBudget]) -> None:
     SmsBudget.objects.bulk_update(rows, ["began", "used", "taken", "is_closed", "told"])
 
 
-def _alerts(row: SmsBudget) -> Iterator[tuple[SmsBudget, int]]:
+def _news(row: SmsBudget) -> Iterator[tuple[SmsBudget, int]]:
     """What staff have not been told in this day or month."""
     most = limit(row)
     if most is None:
@@ -217,9 +213,7 @@ def _alerts(row: SmsBudget) -> Iterator[tuple[SmsBudget, int]]:
 
 
 def _tell(row: SmsBudget, percent: int) -> None:
-    detail = f"{row.used} of {limit(row)} segments of the {row.key}"
-    logger.error("%d %% of the budget for texts are used: %s", percent, detail)
-    signals.alert.send_robust(sender=None, code=f"sms_budget_{percent}", detail=detail)
+    alerts.tell(f"sms_budget_{percent}", f"{row.used} of {limit(row)} segments of the {row.key}")
 
 
 def _began(key: Key, now: datetime) -> date:

@@ -13,6 +13,8 @@ from . import contacts, inbox, wordings
 JOINED = "subscriber.joined"
 #: Somebody agreed, wherever, to messages that advertise, on a channel: `consent.granted.email`.
 GRANTED = "consent.granted"
+#: In the `data` of both: when the person asked for what they confirmed; absent if nothing was to be confirmed.
+ASKED_AT = "consent_asked_at"
 #: Where people sign up, by the ledger's `source`. In a checkout they want something else: nobody who is about to
 #: pay in full likes to be welcomed with a discount a minute later.
 SIGN_UPS = frozenset({"registration", "sign_up", "keyword", "invitation"})
@@ -26,6 +28,7 @@ def tell(said: ConsentEvent, *, now: datetime) -> None:
     assert said.contact is not None
     if said.text is None or said.text.kind == wordings.ORDER_TEXTS:
         return
+    data = _asked(said)
     names = [f"{GRANTED}.{said.channel}", *([JOINED] if said.source in SIGN_UPS else [])]
     for name in names:
         event = Event(
@@ -33,8 +36,17 @@ def tell(said: ConsentEvent, *, now: datetime) -> None:
             key=f"contact:{said.contact.pk}",
             occurred_at=said.at,
             subjects={contacts.CONTACT: said.contact.pk},
+            data=data,
         )
         inbox.record(event, now=now)
+
+
+def _asked(said: ConsentEvent) -> dict[str, str]:
+    """An answer by email may have led to a question by text: what counts is the form before both."""
+    first = said
+    while first.request is not None:
+        first = first.request
+    return {ASKED_AT: first.at.isoformat()} if first is not said else {}
 
 
 def answered(contact_ids: Collection[int], channel: str, topic: str) -> set[int]:

@@ -15,17 +15,23 @@ from ..models import (
     ConsentEvent,
     ConsentTemplate,
     ConsentText,
+    Flow,
     FrequencyCap,
     Topic,
     TopicWords,
 )
-from . import copies, following, promotion, topics, wordings
+from . import copies, following, own_flows, promotion, topics, wordings
 from .plans import PlannedFlow, load_plans
 
 
 def lock(key: str) -> Topic | None:
-    """The topic's row, which nobody else changes until the caller's transaction ends."""
-    return Topic.objects.select_for_update(of=("self",), no_key=True).filter(key=key).first()
+    """The topic's row, which nobody else changes until the caller's transaction ends.
+
+    Nor does anybody change a flow, or its words, meanwhile: what a topic may be depends on what its flows say.
+    """
+    topic = Topic.objects.select_for_update(of=("self",), no_key=True).filter(key=key).first()
+    list(Flow.objects.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"))
+    return topic
 
 
 @transaction.atomic
@@ -57,6 +63,12 @@ def promotions(topic: Topic, purpose: Purpose) -> Iterator[tuple[PlannedFlow, co
         for flow in flows_of(topic.key):
             for found in copies.promotions(flow):
                 yield flow, found
+
+
+def advertising(topic: Topic) -> list[Flow]:
+    """The merchant's own flows about a topic that keep it marketing: what begins them, nobody ordered or asked for."""
+    own = Flow.objects.filter(topic=topic.key).exclude(trigger="").order_by("key")
+    return [flow for flow in own if own_flows.is_advertising(flow.trigger)]
 
 
 def widens_consent(topic: Topic, purpose: Purpose) -> bool:

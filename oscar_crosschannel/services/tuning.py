@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from ..core.lifecycle import RECALLABLE
 from ..core.plan import Plan, Step, StepTuning, Tuning
-from ..models import Copy, Flow, FlowStep
+from ..models import Copy, Flow, FlowStep, Message
 from . import flow_versions, following
 from .flow_versions import Outline, Parts, Place
 from .plans import origin, tuning_of
@@ -40,7 +40,8 @@ class Effect:
     late: int = 0  #: for which it will be too late: not sent
     losing: int = 0  #: whose step is gone; the next one is planned in its place
     following: int = 0  #: whose step changed, and which still wait
-    missing: Mapping[str, int] = field(default_factory=dict)  #: by new step: who is past it, and misses it
+    #: by step, new or moved to the front: who waits for a later one already, and does not get it
+    missing: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def touched(self) -> int:
@@ -108,9 +109,10 @@ def restored(declared: Plan, tuning: Tuning) -> Plan:
 
 def foresee(flow_id: int, before: Plan, after: Plan, *, now: datetime) -> Effect:
     """What a change would mean for the people inside. Two statements, whatever the number of people."""
-    changed = dict(_changed(before, after))
-    found = {"count": Count("pk"), **_counts(changed, after, now)}
-    total: dict[str, Counter[str]] = {name: Counter() for name in ("count", "due_now", "late")}
+    changed, overtaking = dict(_changed(before, after)), list(_overtaking(before, after))
+    missing = {f"missing_{number}": _missing(*each) for number, each in enumerate(overtaking)}
+    found = {"count": Count("pk"), **_counts(changed, after, now), **missing}
+    total: dict[str, Counter[str]] = {name: Counter() for name in ("count", "due_now", "late", *missing)}
     for state in RECALLABLE:
         by_step = following.waiting(flow_id, state).order_by().values_list("step_key").annotate(**found)
         for key, *numbers in by_step:
@@ -123,7 +125,11 @@ def foresee(flow_id: int, before: Plan, after: Plan, *, now: datetime) -> Effect
         late=late,
         losing=sum(count[key] for key, step in changed.items() if step is None),
         following=sum(count[key] for key, step in changed.items() if step is not None) - due_now - late,
-        missing=dict(_missing(before, after, count)),
+        missing={
+            key: number
+            for name, (key, _later) in zip(missing, overtaking, strict=True)
+            if (number := total[name].total())
+        },
     )
 
 
@@ -139,13 +145,22 @@ def _counts(changed: Mapping[str, Step | None], after: Plan, now: datetime) -> d
     return {"due_now": Count("pk", filter=due_now), "late": Count("pk", filter=late)} if due_now else {}
 
 
-def _missing(before: Plan, after: Plan, count: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    """Who waits for a later step already does not get a new one."""
+def _overtaking(before: Plan, after: Plan) -> Iterator[tuple[str, list[str]]]:
+    """The steps that are new or move to the front, each with those that it precedes from now on."""
     for step in after.steps:
-        if before.step(step.key) is None:
-            later = after.order[after.order.index(step.key) + 1 :]
-            if past := sum(count[key] for key in later):
-                yield step.key, past
+        preceded = _later(before, step.key) if before.step(step.key) is not None else ()
+        if later := [key for key in _later(after, step.key) if key not in preceded]:
+            yield step.key, later
+
+
+def _later(plan: Plan, key: str) -> tuple[str, ...]:
+    return plan.order[plan.order.index(key) + 1 :]
+
+
+def _missing(key: str, later: list[str]) -> Count:
+    """Who waits for one of the later steps does not get this one, unless they have had it: runs only go forward."""
+    had = Exists(Message.objects.filter(enrolment=OuterRef("enrolment"), step_key=key))
+    return Count("pk", filter=Q(~had, step_key__in=later))
 
 
 def _write(flow: Flow, key: str, row: FlowStep | None, wanted: StepTuning, now: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -21,12 +21,15 @@ from . import rows
 #: Of a message in one of these states the person may know the code.
 _MAY_BE_TOLD = (State.SENDING, State.SENT, State.UNKNOWN)
 
+#: Another try within this time leaves a code as it is.
+SOON = timedelta(minutes=10)
+
 
 def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int, VoucherGrant]:
     """Codes by message id, inside the caller's transaction. A missing id means none is to be had.
 
-    Asking again for the same message (another try) gives the same code back, while it is valid. One that was
-    withdrawn comes to life again, unless it was spent: the message goes out after all.
+    Asking again for the same message (another try) gives the same code back. One that was withdrawn, or made some
+    time ago for a message that was then put off, is valid anew, unless it was spent: nobody was told it yet.
     """
     if not wanted:
         return {}
@@ -34,7 +37,8 @@ def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int,
         grant.message_id: grant
         for grant in VoucherGrant.objects.filter(message__in=[message for message, _ in wanted])
     }
-    asleep = _unspent({pk: grant for pk, grant in known.items() if grant.withdrawn_at is not None})
+    old = {pk: grant for pk, grant in known.items() if _is_old(grant, now)}
+    asleep = _unspent(old)
     fresh = [(message, step) for message, step in wanted if message.pk not in known]
     fresh = fresh[: _spend(len(fresh), now)]
     requests = [_request(message, step, now) for message, step in fresh]
@@ -62,9 +66,15 @@ def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int,
     _give_back(len(requests) - len(created), now)
     _revive([(asleep[request.message_id], request) for request in again], voucher_ids, now)
     usable = {
-        pk: grant for pk, grant in known.items() if grant.valid_until > now and grant.withdrawn_at is None
+        pk: grant
+        for pk, grant in known.items()
+        if (pk not in old or pk in asleep) and grant.valid_until > now and grant.withdrawn_at is None
     }
     return usable | {grant.message_id: grant for grant in created}
+
+
+def _is_old(grant: VoucherGrant, now: datetime) -> bool:
+    return grant.withdrawn_at is not None or grant.granted_at <= now - SOON
 
 
 def _unspent(grants: Mapping[int, VoucherGrant]) -> dict[int, VoucherGrant]:

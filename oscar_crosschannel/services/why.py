@@ -5,19 +5,30 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Q
 
 from ..core.facts import EMAIL, Purpose
 from ..models import ConsentEvent, ContactPoint, Message
-from . import contacts, failures, plans, topics
+from . import contacts, failures, links, plans, topics
 from .handover import run_of
 from .topics import Words
 
 logger = logging.getLogger(__name__)
 
 _Action = ConsentEvent.Action
+#: So many texts are listed for who asks about one.
+LATEST = 10
+
+
+class Text(NamedTuple):
+    """One text that somebody got."""
+
+    topic: str  #: its name
+    at: datetime | None
+    why_path: str  #: of the page that says why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,17 @@ def reasons(message: Message, *, language: str) -> Reasons:
         agreed=agreed,
         stopped=stopped,
     )
+
+
+def texts_to(point: ContactPoint, *, language: str) -> list[Text]:
+    """The last texts that a number got, the newest first, for there is no room in them for the way to here."""
+    sent = Message.objects.filter(
+        contact=point.contact_id, point__address=point.address, attempted_at__isnull=False
+    ).order_by("-attempted_at", "-pk")[:LATEST]
+    names = {topic.key: topics.words(topic, language).name for topic in topics.in_order()}
+    return [
+        Text(names.get(text.topic, text.topic), text.attempted_at, links.why_path(text.pk)) for text in sent
+    ]
 
 
 def channel_of(message: Message) -> str:

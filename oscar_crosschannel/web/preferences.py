@@ -29,9 +29,10 @@ from django.views.decorators.http import require_http_methods
 from ..conf import settings
 from ..core import phones, tokens
 from ..core.facts import EMAIL, SMS
-from ..models import Message
+from ..models import ContactPoint, Message
 from ..services import links, preferences as center
 from ..services.preferences import Preferences, Visitor
+from ..services.why import texts_to
 from . import because
 from .pages import page, unknown_link
 from .preference_form import PreferencesForm
@@ -58,20 +59,20 @@ _STOPS: Mapping[str, tuple[str, ...]] = {EMAIL: (EMAIL,), SMS: (SMS,), "all": (E
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: HttpRequest, token: str) -> HttpResponse:
     """The page behind the link of a message. 404: none of our links; 410: its address is in use no more."""
-    found = tokens.read(tokens.PREFERENCES, token, keys=settings.link_keys())
-    message = _message(found[0]) if found else None
-    if message is None:
+    followed = _message(token) or _point(token)
+    if followed is None:
         return unknown_link()
-    visitor = center.by_link(message)
-    language = message.contact.language or get_language() or ""
-    if visitor is None or visitor.contact is None:
+    visitor = center.by_link(followed) if isinstance(followed, Message) else center.by_number(followed)
+    language = followed.contact.language or get_language() or ""
+    if visitor is None or visitor.contact is None or visitor.proven is None:
         return page("preferences/over", language=language, status=410)
     language = visitor.contact.language or language
     with override(language), timezone.override(_clock(visitor)):
         shown = _serve(request, visitor)
         if isinstance(shown, HttpResponse):
             return shown
-        return page("preferences/link", language=language, **shown)
+        texts = texts_to(visitor.proven, language=language) if visitor.proven.channel == SMS else []
+        return page("preferences/link", language=language, texts=texts, **shown)
 
 
 @transaction.non_atomic_requests
@@ -89,9 +90,17 @@ def account(request: HttpRequest) -> HttpResponse:
         return render(request, "oscar_crosschannel/preferences/account.html", {**shown, **words})
 
 
-def _message(message_id: int) -> Message | None:
+def _message(token: str) -> Message | None:
+    found = tokens.read(tokens.PREFERENCES, token, keys=settings.link_keys())
     messages = Message.objects.select_related("contact__merged_into", "point")
-    return messages.filter(pk=message_id).first()
+    return messages.filter(pk=found[0]).first() if found else None
+
+
+def _point(token: str) -> ContactPoint | None:
+    """Of the number to which we answered with this link."""
+    found = tokens.read(tokens.NUMBER, token, keys=settings.link_keys())
+    points = ContactPoint.objects.select_related("contact__merged_into")
+    return points.filter(pk=found[0]).first() if found else None
 
 
 def _clock(visitor: Visitor) -> str | None:
@@ -149,7 +158,7 @@ def _circumstances(request: HttpRequest, visitor: Visitor) -> dict[str, str]:
     """The proof around an answer. Behind a link the address of the page would let its readers in."""
     session = getattr(request, "session", None) if visitor.signed_in else None
     key = (session.session_key if session is not None else "") or ""
-    if visitor.message is not None:
+    if not visitor.signed_in:
         path = request.path.replace(request.path.rstrip("/").rpartition("/")[2], "…")
     else:
         path = request.path
@@ -188,6 +197,7 @@ class _Line:
     label: str
     address: str
     verified: str
+    is_asked: bool  #: it waits for the yes of its owner
     blocked: str
 
 
@@ -212,6 +222,7 @@ def _shown(
         ],
         "lines": list(_lines(visitor, found)),
         "numbers": [phones.mask(number) for number in found.to_confirm],
+        "asked": [phones.mask(number) for number in found.to_answer],
         "words": [
             (kind, heading, found.words[kind])
             for kind, heading in because.KINDS.items()
@@ -237,5 +248,6 @@ def _lines(visitor: Visitor, found: Preferences) -> Iterator[_Line]:
             str(because.CHANNELS[channel]),
             shown if reach.address else "",
             because.day(verified) if verified is not None else "",
+            verified is None and found.is_asked(channel),
             because.blocked(reach),
         )

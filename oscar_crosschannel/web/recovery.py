@@ -44,17 +44,20 @@ def recover(request: HttpRequest, token: str) -> HttpResponse:
     basket_id = _basket_of(message)
     content = None if _is_expired(message) else recovery.left_in(basket_id)
     if content is None:
-        return page("recovery/gone", status=410)
+        return page("recovery/gone", status=410, **_ways(message))
     if request.method == "POST":
         return _restore(request, message, basket_id)
     return page(
         "recovery/ask",
         csrf_token=get_token(request),
-        # a text has no room for these beside its one link
-        why_path=links.why_path(message.pk),
-        preferences_path=links.preferences_path(message.pk),
+        **_ways(message),
         **content.words(),
     )
+
+
+def _ways(message: Message) -> dict[str, Any]:
+    """What a text has no room for beside its one link."""
+    return {"why_path": links.why_path(message.pk), "preferences_path": links.preferences_path(message.pk)}
 
 
 def _restore(request: Any, message: Message, basket_id: int) -> HttpResponse:

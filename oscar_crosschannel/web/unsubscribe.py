@@ -74,5 +74,6 @@ def _answer(name: str, message: Message, *, everything: bool = False) -> HttpRes
         by_email=channel_of(message) == EMAIL,
         address=phones.mask(_address(message)),
         everything=everything,
+        why_path=links.why_path(message.pk),
         preferences_path=links.preferences_path(message.pk),
     )

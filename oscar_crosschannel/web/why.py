@@ -1,4 +1,8 @@
-"""The page that says why somebody got a message, behind a link in each of them."""
+"""The page that says why somebody got a message.
+
+A link in each email leads here. A text has no room for it beside its own: there the way is the page behind that,
+or the number's own link, which stands in our answers to JOIN and YES, and to HELP where we answer it.
+"""
 
 from __future__ import annotations
 

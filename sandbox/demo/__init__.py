@@ -10,6 +10,7 @@ who got what, and why not.
     cast.py         the people
     stage.py        what an act can use, and what it leaves behind
     verdict.py      how a statement is judged
+    communication/  what a shop adds so that the texts of Oscar's own go out, too
     storefront.py   what a customer does in Oscar's pages
     merchant.py     what the shop does, in the dashboard and the admin
     browser.py      a browser: cookies, links, forms

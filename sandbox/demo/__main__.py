@@ -19,7 +19,7 @@ from .mailbox import Mailbox
 from .world import environment
 
 INTRODUCTION = """
-Two weeks of a shop that emails and texts its customers: nearly every journey that ships, in one
+Two weeks of a shop that emails and texts its customers: every journey that ships, in one
 timeline. A real storefront over HTTP, the engine in another process, an SMTP server and a
 counterpart of Twilio. Only the clock is moved.
 """

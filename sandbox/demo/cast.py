@@ -39,7 +39,12 @@ class Customer:
     basket: Sequence[tuple[str, int]] = ()  #: titles and quantities
     browser: Browser
     address: Address = field(default_factory=dict)
-    other_email: str = ""  #: the shop does not know that it is the same person
+    other_email: str = ""  #: the shop does not know, or not yet, that it is the same person
+
+    @property
+    def emails(self) -> list[str]:
+        """All addresses that this person reads."""
+        return [email for email in (self.email, self.other_email) if email]
 
     def local(self, at: datetime) -> str:
         """An instant on this person's wall clock: "Tue 11:05"."""
@@ -68,7 +73,7 @@ class Cast:
     def whose(self, address: str) -> Customer | None:
         """Who reads this mailbox, or has this phone."""
         for customer in self.everybody:
-            if address in (customer.email, customer.phone, customer.other_email):
+            if address in (*customer.emails, customer.phone):
                 return customer
         return None
 

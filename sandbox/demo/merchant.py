@@ -36,20 +36,22 @@ def plan_event(browser: Browser, said: Mapping[str, str]) -> None:
 
 def invite(browser: Browser, event: str, note: str) -> None:
     """Invite people to an event, known by its title."""
-    _sign_in(browser)
-    page = browser.open(_event(browser, event))
-    asked = browser.open(page.link("Invite people to the event"))
-    browser.submit(asked, {"note": note})
+    _decide(browser, event, "Invite people to the event", note)
 
 
-def move_event(browser: Browser, event: str, said: Mapping[str, str]) -> None:
-    """Let an event take place at another time."""
+def call_off(browser: Browser, event: str, note: str) -> None:
+    """Cancel an event for good."""
+    _decide(browser, event, "Cancel the event", note)
+
+
+def change_event(browser: Browser, event: str, said: Mapping[str, str]) -> None:
+    """Let an event take place at another time, or be joined by another link."""
     _sign_in(browser)
     _save(browser, browser.open(_event(browser, event)), said)
 
 
 def ship(browser: Browser, order: str, titles: tuple[str, ...], *, what: str, reference: str = "") -> None:
-    """Report in the dashboard what became of some lines of an order: "shipped", "delivered"."""
+    """Report in the dashboard what became of some lines of an order: "shipped", "cancelled" …"""
     _sign_in(browser)
     page = browser.open(f"/dashboard/orders/{order}/")
     lines = tuple(
@@ -84,6 +86,12 @@ def approve_review(browser: Browser, title: str) -> None:
 
 def _event(browser: Browser, title: str) -> str:
     return browser.open(f"{_ADMIN}/scheduledevent/").link(title)
+
+
+def _decide(browser: Browser, event: str, what: str, note: str) -> None:
+    _sign_in(browser)
+    asked = browser.open(browser.open(_event(browser, event)).link(what))
+    browser.submit(asked, {"note": note})
 
 
 def _save(browser: Browser, page: Page, fields: Fields) -> None:

@@ -11,21 +11,22 @@ import os
 import shutil
 from collections.abc import Callable
 from hashlib import sha256
+from inspect import getfile
 from io import StringIO
 from pathlib import Path
 
-from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from oscar.core.loading import get_model
 
 from oscar_crosschannel.services.plans import ensure_flows
 from sandbox.shop import seed
 
 from .cast import CUSTOMERS
-from .plot.tasting import TITLE
+from .plot.tasting import EVENING, TITLE
 
 #: Says how far a long step has come: done, of how many.
 Progress = Callable[[int, int], None]
@@ -46,21 +47,21 @@ def migrate(progress: Progress) -> None:
 def stock() -> None:
     """The catalogue, its pictures, the offers, the customers, and the flows as they ship: all on."""
     seed.seed(CUSTOMERS)
-    _offer_tasting()
+    _offer_seats()
     ensure_flows()
 
 
-def _offer_tasting() -> None:
-    """A product that is no parcel: a seat."""
+def _offer_seats() -> None:
+    """Products that are no parcels."""
     of_events = get_model("catalogue", "ProductClass").objects.create(
         name="Event", requires_shipping=False, track_stock=False
     )
-    product = get_model("catalogue", "Product").objects.create(
-        upc="QB-701", title=TITLE, product_class=of_events, description="<p>With Mara, by video.</p>"
-    )
-    product.stockrecords.create(
-        partner=get_model("partner", "Partner").objects.get(), partner_sku="QB-701", price="12.00"
-    )
+    partner = get_model("partner", "Partner").objects.get()
+    for sku, title in (("QB-701", TITLE), ("QB-702", EVENING)):
+        product = get_model("catalogue", "Product").objects.create(
+            upc=sku, title=title, product_class=of_events, description="<p>With Mara, by video.</p>"
+        )
+        product.stockrecords.create(partner=partner, partner_sku=sku, price="12.00")
 
 
 class _Counter(StringIO):
@@ -83,9 +84,8 @@ class _Counter(StringIO):
 def _fingerprint() -> str:
     """Changes with the text of any migration of any app."""
     digest = sha256()
-    for app in apps.get_app_configs():
-        for path in sorted(Path(app.path, "migrations").glob("*.py")):
-            digest.update(f"{app.label}/{path.name}".encode() + path.read_bytes())
+    for (app, name), migration in sorted(MigrationLoader(None).disk_migrations.items()):
+        digest.update(f"{app}/{name}".encode() + Path(getfile(type(migration))).read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
@@ -19,26 +19,26 @@ from oscar_crosschannel.services.plans import Plans, load_plans
 _NOTHING_TO_SAY = [Reason.NOT_WANTED, Reason.REPLACED]
 
 
-def sent(email: str, *, since: datetime) -> list[str]:
-    """What somebody got, by flow: "Welcome: text, 2 emails"."""
+def sent(emails: Collection[str], *, since: datetime) -> list[str]:
+    """What somebody got, by flow: "Looked at, not bought: text, 2 emails"."""
     by_flow: dict[str, Counter[str]] = {}
-    for message in _theirs(email, since).filter(state=State.SENT):
+    for message in _theirs(emails, since).filter(state=State.SENT):
         by_flow.setdefault(titles.flow(message.flow), Counter())[message.channel or ""] += 1
     return [
         f"{flow}: {', '.join(_count(*each) for each in kinds.items())}" for flow, kinds in by_flow.items()
     ]
 
 
-def held_back(email: str, *, since: datetime) -> list[str]:
+def held_back(emails: Collection[str], *, since: datetime) -> list[str]:
     """What somebody did not get, and why."""
-    resolved = _theirs(email, since).filter(state__in=[State.DROPPED, State.CANCELLED, State.FAILED])
+    resolved = _theirs(emails, since).filter(state__in=[State.DROPPED, State.CANCELLED, State.FAILED])
     resolved = resolved.exclude(reason__in=_NOTHING_TO_SAY)
     plans = load_plans()
     return _counted(_said(message, plans) for message in resolved)
 
 
-def _theirs(email: str, since: datetime) -> QuerySet[Message]:
-    theirs = Q(contact__user__email=email) | Q(contact__points__address=email)
+def _theirs(emails: Collection[str], since: datetime) -> QuerySet[Message]:
+    theirs = Q(contact__user__email__in=emails) | Q(contact__points__address__in=emails)
     messages = Message.objects.filter(theirs, due_at__gte=since).select_related("flow")
     return messages.prefetch_related("flow__steps").order_by("id").distinct()
 

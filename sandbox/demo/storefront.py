@@ -78,6 +78,11 @@ def change_password(browser: Browser, old: str, new: str) -> None:
     browser.submit(page, {"old_password": old, "new_password1": new, "new_password2": new})
 
 
+def change_address(browser: Browser, email: str) -> None:
+    page = browser.open("/accounts/profile/edit/")
+    browser.submit(page, {"email": email})
+
+
 def review(browser: Browser, address: str, *, title: str, body: str, stars: int) -> None:
     """Write what one thinks of a product, on the page that a link leads to."""
     page = browser.open(address)

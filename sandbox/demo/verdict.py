@@ -57,11 +57,10 @@ class Received:
 
     def mails(self, who: Customer) -> list[Mail]:
         """All but what Oscar writes by itself."""
-        theirs = {who.email, who.other_email}
         return [
             mail
             for mail in self.stage.told
-            if isinstance(mail, Mail) and mail.to in theirs and not self.stage.is_oscars(mail)
+            if isinstance(mail, Mail) and mail.to in who.emails and not self.stage.is_oscars(mail)
         ]
 
     def offers(self, who: Customer) -> list[Mail]:

@@ -57,8 +57,10 @@ def seed(people: Iterable[Person] = PEOPLE) -> None:
     _seed_countries()
     _seed_catalogue()
     _seed_offers()
-    for code, name in (("shipped", "Shipped"), ("delivered", "Delivered")):
-        get_model("order", "ShippingEventType").objects.get_or_create(code=code, defaults={"name": name})
+    for name in ("Shipped", "Delivered", "Delayed", "Cancelled"):
+        get_model("order", "ShippingEventType").objects.get_or_create(
+            code=name.lower(), defaults={"name": name}
+        )
     seed_staff()
     seed_people(people)
 

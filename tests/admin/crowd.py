@@ -21,18 +21,20 @@ from oscar_crosschannel.models import (
     Contact,
     ContactPoint,
     Enrolment,
+    Erasure,
     Flow,
     InboxEvent,
     Message,
     Suppression,
 )
+from oscar_crosschannel.oscar.events import INVITED
 from tests.admin import ledger
 from tests.admin.ledger import NOW
 
 #: Everything that grows with the shop.
 GROWS = (
-    Attempt, Belonging, Click, Consent, ConsentEvent, Contact, ContactPoint, Enrolment, InboxEvent, Message,
-    Suppression,
+    Attempt, Belonging, Click, Consent, ConsentEvent, Contact, ContactPoint, Enrolment, Erasure, InboxEvent,
+    Message, Suppression,
 )  # fmt: skip
 
 #: Below the first id of the crowd; above those of single rows.
@@ -60,8 +62,8 @@ def fill(contacts: int, messages: int) -> None:
     run = ledger.run(model)
     sent = ledger.message(run, "whistle", State.SENT, channel="email", resolved_at=NOW, attempted_at=NOW)
     attempt = Attempt.objects.create(
-        message=sent, uuid=uuid4(), channel="email", number=1, provider="postmark", status=Status.DELIVERED,
-        started_at=NOW, status_at=NOW,
+        message=sent, uuid=uuid4(), channel="email", address_digest="model", number=1, provider="postmark",
+        status=Status.DELIVERED, started_at=NOW, status_at=NOW,
     )  # fmt: skip
     click = Click.objects.create(message=sent, link=0, at=NOW, verdict="human")
     event = InboxEvent.objects.create(
@@ -69,6 +71,7 @@ def fill(contacts: int, messages: int) -> None:
     )
     belonging = Belonging.objects.create(kind="basket", object_id=0, contact=model)
     blocked = Suppression.objects.create(channel="sms", digest="model", cause="hard_bounce", since=NOW)
+    erasure = Erasure.objects.create(contact_id=0, at=NOW, by="mina", cause="retention")
 
     _check_references("replica")  # the copies are right by construction
     whose = f"{FIRST} + (n / 2) % {contacts}"
@@ -83,7 +86,8 @@ def fill(contacts: int, messages: int) -> None:
         digest="'sms' || n",
     )  # fmt: skip
     _multiply(grant, contacts, id=own, contact_id=own, point_id=twice, address=address, digest="'said' || n")
-    _multiply(consent, contacts, id=own, point_id=twice, event_id=own)
+    about = f"CASE WHEN n % 200 = 0 THEN '{INVITED}' ELSE 'basket_reminders' END"
+    _multiply(consent, contacts, id=own, point_id=twice, event_id=own, topic=about)
     _multiply(
         run, messages // 2, id=own, contact_id=f"{FIRST} + 1 + n % {contacts}", flow_id=str(flow.pk),
         key="'basket:' || n", state="CASE WHEN n % 50 = 0 THEN 0 ELSE 1 END", one_run="false",
@@ -94,17 +98,26 @@ def fill(contacts: int, messages: int) -> None:
         resolved_at=ago, attempted_at=f"CASE WHEN n % 100 >= 20 THEN {ago} END",
         point_id=f"{FIRST} + 2 + 2 * ((n / 2) % {contacts})", address_digest="'email' || n",
     )  # fmt: skip
-    _multiply(attempt, messages, id=own, message_id=own, uuid="gen_random_uuid()", provider_id="'pm-' || n")
+    _multiply(
+        attempt, messages, id=own, message_id=own, uuid="gen_random_uuid()", provider_id="'pm-' || n",
+        address_digest="'email' || n",
+    )  # fmt: skip
     _multiply(click, messages // 5, id=own, message_id=f"{FIRST} + 5 * n", at=ago)
     _multiply(event, messages, id=own, key="'event:' || n", occurred_at=ago)
+    # the oldest of the inbox; a fifth of them for staff to read
     _multiply(
-        event, contacts // 2, key="'SM' || n", name="'sms.received'", phone="'+1212' || lpad(n::text, 7, '0')"
-    )
+        event, contacts // 2, id=f"{FIRST} - n", key="'SM' || n", name="'sms.received'",
+        phone="'+1212' || lpad(n::text, 7, '0')", unread="CASE WHEN n % 5 = 0 THEN n % 10 = 0 END",
+    )  # fmt: skip
     _multiply(belonging, contacts, id=own, object_id=own, contact_id=own)
-    _multiply(blocked, contacts // 2, id=own, digest="'sms' || 2 * n")
+    _multiply(
+        blocked, contacts // 2, id=own, digest="'sms' || 2 * n",
+        cause="CASE WHEN n % 100 = 0 THEN 'review' ELSE 'hard_bounce' END",
+    )  # fmt: skip
+    _multiply(erasure, contacts, id=own, contact_id=own)
     _log(contacts // 20)
     _check_references("origin")
-    for row in (click, attempt, sent, run, consent, belonging, blocked, event):
+    for row in (click, attempt, sent, run, consent, belonging, blocked, erasure, event):
         row.delete()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

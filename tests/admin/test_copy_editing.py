@@ -152,6 +152,16 @@ def test_what_was_typed_is_shown_and_not_kept(editor: Client, flow: Flow) -> Non
     assert not Copy.objects.exists()
 
 
+@pytest.mark.rule(29, 82)
+def test_what_does_not_fit_with_the_link_for_who_cannot_reply_says_for_which_country(
+    editor: Client, flow: Flow
+) -> None:
+    ledger.person("Ann", phone="+33612345678").points.update(country="FR")
+    told = words(posted(editor, sms(flow), "save", text=GOOD + " and a word" * 32))
+    assert "With the link for people who cannot reply (France): The text takes 4 segments" in told
+    assert not Copy.objects.exists()
+
+
 @pytest.mark.rule(82)
 def test_a_text_tells_its_segments_cost_and_the_character_to_blame(editor: Client, flow: Flow) -> None:
     ann = ledger.person("Ann", phone="+12125550123")

@@ -14,9 +14,12 @@ from django.test import Client
 from django.urls import reverse
 from oscar.test import factories
 
-from oscar_crosschannel.models import Copy, Flow, InboxEvent, ScheduledEvent
+from oscar_crosschannel.admin import counting
+from oscar_crosschannel.models import Consent, Copy, Flow, InboxEvent, ScheduledEvent
+from oscar_crosschannel.oscar import events
 from oscar_crosschannel.services import schedules
 from oscar_crosschannel.services.plans import load_plans
+from tests.admin import ledger
 from tests.admin.ledger import NOW
 from tests.admin.test_flow_editing import filled, parsed
 
@@ -200,6 +203,21 @@ def test_people_are_invited(superuser: Client, event: ScheduledEvent) -> None:
     superuser.post(page(event, "invite"), {"note": "Spring"})
     assert InboxEvent.objects.filter(name=schedules.NEWS, data__what="announced").exists()
     assert "Spring" in LogEntry.objects.get().get_change_message()
+
+
+@pytest.mark.parametrize(
+    ("most", "told"),
+    [(2, "2 people agreed to emails about"), (1, "More than 1 people agreed to emails about")],
+)
+def test_how_many_are_invited_is_counted_no_further_than_it_matters(
+    most: int, told: str, superuser: Client, event: ScheduledEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "MOST", most)
+    for name in ("ann", "ben"):
+        ledger.said(ledger.person(name, email=f"{name}@example.com"), "email", "grant", at=NOW)
+    Consent.objects.update(topic=events.INVITED)
+
+    assert told in superuser.get(page(event, "invite")).text
 
 
 # It refuses.

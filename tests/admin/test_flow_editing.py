@@ -29,6 +29,12 @@ def flow() -> Flow:
 
 
 @pytest.fixture
+def cart(flow: Flow) -> Flow:
+    """A flow that comes with words, one of which say a code."""
+    return Flow.objects.get(key="abandoned_cart")
+
+
+@pytest.fixture
 def editor() -> Client:
     return editor_named("ed")
 
@@ -337,6 +343,61 @@ def test_an_offer_that_is_closed_or_no_voucher_is_not_taken(editor: Client, flow
     FlowStep.objects.create(flow=flow, key="steam", offer=closed)
     told = refused(saved(editor, flow, opened(editor, flow)))
     assert "The offer “Last year” is not open: it gives nothing now." in told
+
+
+def test_a_code_is_switched_off_once_no_words_in_force_say_it(editor: Client, cart: Flow) -> None:
+    told = refused(saved(editor, cart, opened(editor, cart), **{"code-voucher": "no"}))
+    assert "Its words for SMS say a code (Text: English, Deutsch, Français). Write others first." in told
+    assert not FlowStep.objects.exists()
+
+    for language in ("en", "de", "fr"):
+        Copy.objects.create(flow=cart, step_key="code", channel="sms", language=language, text="Hi STOP")
+    assert saved(editor, cart, opened(editor, cart), **{"code-voucher": "no"}).status_code == 302
+
+    Copy.objects.filter(language="fr").update(text="{{ voucher.code }} STOP")
+    assert saved(editor, cart, opened(editor, cart), **{"code-delay_number": "30"}).status_code == 302, (
+        "what stood wrong already speaks against no other change"
+    )
+
+
+def test_what_is_off_may_lose_its_code_and_is_not_switched_on_with_words_that_say_one(
+    editor: Client, cart: Flow
+) -> None:
+    assert saved(editor, cart, opened(editor, cart), state="off", **{"code-voucher": "no"}).status_code == 302
+
+    assert "Its words for SMS say a code" in refused(saved(editor, cart, opened(editor, cart), state="on"))
+
+
+def test_a_step_is_not_reset_to_no_code_while_its_words_say_one(editor: Client, flow: Flow) -> None:
+    make_offer()
+    FlowStep.objects.create(flow=flow, key="whistle", voucher=True)
+    Copy.objects.create(
+        flow=flow, step_key="whistle", channel="sms", language="de", text="{{ voucher.code }}"
+    )
+
+    told = refused(editor.post(url(flow), {**opened(editor, flow), "reset": "whistle"}))
+
+    assert "Nothing was reset. Whistle: Its words for SMS say a code (Text: Deutsch)." in told
+    assert step(flow, "whistle").voucher is True
+
+
+def test_a_code_needs_an_offer_that_is_open(editor: Client, flow: Flow, settings: Any) -> None:
+    settings.CROSSCHANNEL_VOUCHER_OFFER = "Ghost"
+    ghost, other = make_offer("Ghost"), make_offer("Half price")
+    type(ghost).objects.filter(pk=ghost.pk).update(status="Suspended")
+    data = {**opened(editor, flow), "whistle-voucher": "yes"}
+
+    told = refused(saved(editor, flow, data))
+    assert "No code can be given: the shop’s usual offer (Ghost) is not open. Choose another." in told
+
+    answer = saved(editor, flow, data, **{"whistle-offer": str(other.pk)})
+    assert answer.status_code == 302
+    told = words(editor.get(answer["Location"]))
+    assert "“Whistle” gives a code now. Let its words say it: otherwise nobody reads it. Words" in told
+    told = refused(saved(editor, flow, opened(editor, flow), **{"whistle-offer": ""}))
+    assert "the shop’s usual offer (Ghost) is not open" in told
+    type(ghost).objects.filter(pk=ghost.pk).update(status="Open")
+    assert saved(editor, flow, opened(editor, flow), **{"whistle-offer": ""}).status_code == 302
 
 
 def test_the_last_step_cannot_be_switched_off(editor: Client, flow: Flow) -> None:

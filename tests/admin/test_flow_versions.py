@@ -123,6 +123,14 @@ def test_switching_off_is_asked_while_people_are_inside(
     assert Flow.objects.get(pk=flow.pk).enabled is None
 
 
+def test_a_step_that_moves_to_the_front_is_told_to_be_missed(editor: Client, flow: Flow) -> None:
+    waits("Ann", for_hours=1)
+    asked = saved(editor, flow, opened(editor, flow), **{"whistle-delay_number": "30"})
+
+    assert "1 person waits for a later step already, and does not get “Steam”." in words(asked)
+    assert not FlowStep.objects.exists()
+
+
 def test_who_is_past_a_new_step_is_told_to_miss_it(editor: Client, flow: Flow) -> None:
     waits("Ann", for_hours=20, step="steam")
     for language in ("en", "de", "fr"):
@@ -135,7 +143,7 @@ def test_who_is_past_a_new_step_is_told_to_miss_it(editor: Client, flow: Flow) -
 
     asked = saved(editor, flow, {**opened(editor, flow), "hiss-on": "on"})
 
-    assert "1 person is past “Hiss” already, and does not get it." in words(asked)
+    assert "1 person waits for a later step already, and does not get “Hiss”." in words(asked)
 
 
 def test_every_change_is_a_version_with_its_author(editor: Client, merchant: Client, flow: Flow) -> None:
@@ -187,6 +195,24 @@ def test_going_back_restores_steps_words_and_what_is_planned(editor: Client, flo
     assert Message.objects.get(pk=message.pk).due_at == NOW + 26 * HOUR
     assert LogEntry.objects.latest("pk").get_change_message().startswith("back to version 2; Flow: off")
     assert "The flow stands as it did then." in words(editor.get(version(flow, 2)))
+
+
+def test_going_back_to_another_topic_tells_by_what_people_are_judged_then(editor: Client) -> None:
+    own = own_flows.create(
+        Outline(title="Hello", topic="weekly_deals"), "user.registered", author=None, now=NOW
+    )
+    run = ledger.run(ledger.person("Ann"))
+    message = ledger.message(run, "hello", State.PLANNED)
+    Message.objects.filter(pk=message.pk).update(flow=own)
+    Flow.objects.filter(pk=own.pk).update(topic="order_updates", version=2)
+
+    told = words(editor.get(version(own, 1)))
+    assert "1 is judged as “Weekly deals” (marketing) from now on" in told
+
+    past = FlowVersion.objects.get(flow=own)
+    past.state["outline"]["topic"] = "of_old"
+    past.save()
+    assert "1 is judged as “of_old” (marketing) from now on" in words(editor.get(version(own, 1)))
 
 
 def test_a_step_made_since_is_switched_off_and_keeps_its_words(editor: Client, flow: Flow) -> None:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from oscar_crosschannel.admin import counting, people
 from oscar_crosschannel.admin.messages import MessageAdmin
+from oscar_crosschannel.admin.replies import OrdinaryReplyAdmin
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import ContactPoint, InboxEvent, Message
@@ -19,6 +20,7 @@ from tests.admin import ledger
 from tests.admin.ledger import NOW
 
 MESSAGES = reverse("admin:oscar_crosschannel_message_changelist")
+REPLIES = reverse("admin:oscar_crosschannel_ordinaryreply_changelist")
 
 
 def make_messages(count: int, state: State = State.CANCELLED) -> list[int]:
@@ -112,6 +114,26 @@ def test_a_filter_of_ones_own_looks_no_further_either(
     assert old not in Page(merchant, f"{MESSAGES}?intent__icontains=kettle").rows
 
 
+def test_what_is_to_be_read_is_found_however_old_it_is(
+    merchant: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = make_reply("old")
+    for number in range(6):
+        make_reply(str(number), unread=False)
+    monkeypatch.setattr(counting, "WINDOW", 4)
+
+    page = Page(merchant, f"{REPLIES}?unread=1")
+
+    assert (page.rows, page.words) == ([old], "1 other reply")
+
+
+def make_reply(key: str, *, unread: bool | None = True) -> int:
+    """In the inbox; None: not for staff to read."""
+    return InboxEvent.objects.create(
+        name="sms.received", key=key, occurred_at=NOW, not_before=NOW, unread=unread
+    ).pk
+
+
 def test_a_search_for_a_person_looks_at_all_that_is_theirs(
     merchant: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +178,20 @@ def test_a_large_table_is_estimated(merchant: Client, monkeypatch: pytest.Monkey
 
     assert Page(merchant, MESSAGES).words == "Older › about 12 messages"
     assert Page(merchant, f"{MESSAGES}?state={State.CANCELLED.value}").words == "Older › more than 5 messages"
+
+
+@pytest.mark.postgresql
+def test_of_rows_of_another_table_nobody_estimates_the_number(
+    merchant: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OrdinaryReplyAdmin, "list_per_page", 3)
+    monkeypatch.setattr(counting, "MOST", 5)
+    for number in range(20):
+        make_reply(str(number), unread=True if number < 6 else None)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {InboxEvent._meta.db_table}")
+
+    assert Page(merchant, REPLIES).words == "Older › more than 5 other replies"
 
 
 @pytest.mark.parametrize("query", ["?before=x", "?before=-1", f"?before={9**40}", "?o=1", "?o=-2.1", "?p=7"])

@@ -161,7 +161,11 @@ def test_what_is_planned_speaks_of_the_new_topic(maker: Client) -> None:
     ada_registers()
     dispatch.tick(NOW)
 
-    saved(maker, flow, opened(maker, flow), topic="weekly_deals", priority="80")
+    asked = saved(maker, flow, opened(maker, flow), topic="weekly_deals", priority="80")
+    told = "1 is judged as “Weekly deals” (marketing) from now on: without consent to that, it is not sent."
+    assert told in words(asked)
+    assert Message.objects.get().topic == "order_updates"
+    maker.post(url(flow), {**filled(parsed(asked)), "do": "confirm"})
 
     message = Message.objects.get()
     assert (message.topic, message.purpose, message.priority) == ("weekly_deals", "marketing", 80)

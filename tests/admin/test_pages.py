@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
@@ -26,11 +27,17 @@ from tests.admin.ledger import HOUR, NOW
 
 def page(client: Client, row: Model) -> str:
     """The page's words, as a reader sees them."""
-    answer = client.get(reverse(f"admin:oscar_crosschannel_{row._meta.model_name}_change", args=[row.pk]))
+    address = reverse(f"admin:oscar_crosschannel_{row._meta.model_name}_change", args=[row.pk])
+    return " ".join(content(client, address).get_text(" ").split())
+
+
+def content(client: Client, address: str) -> Tag:
+    """What stands on a page, without the frame around it."""
+    answer = client.get(address)
     assert answer.status_code == 200
     main = BeautifulSoup(answer.content, "html.parser").find(id="content")
-    assert main is not None
-    return " ".join(main.get_text(" ").split())
+    assert isinstance(main, Tag)
+    return main
 
 
 def test_a_sent_message_tells_its_whole_way(merchant: Client) -> None:
@@ -238,6 +245,29 @@ def test_a_flow_shows_its_steps_as_declared(merchant: Client) -> None:
     )
     assert "with an exclusive code for “Come back: 10 % off”" in words
     assert "changed" not in words
+
+
+def test_from_its_number_one_gets_to_the_people_inside_if_one_may(merchant: Client) -> None:
+    flow = ledger.run(ledger.person("Ann", email="ann@example.com")).flow
+    over = ledger.run(ledger.person("Ben", email="ben@example.com"))
+    Enrolment.objects.filter(pk=over.pk).update(state=Enrolment.State.ENDED, ended_at=NOW)
+    runs = reverse("admin:oscar_crosschannel_enrolment_changelist")
+    places = [
+        reverse("admin:oscar_crosschannel_flow_changelist"),
+        reverse("admin:oscar_crosschannel_flow_change", args=[flow.pk]),
+    ]
+
+    for place in places:
+        link = content(merchant, place).select_one(f"a[href^='{runs}']")
+        assert link is not None
+        assert link.get_text() == "1"
+        listed = str(content(merchant, str(link["href"])))
+        assert ("Ann" in listed, "Ben" in listed) == (True, False)
+
+    user = get_user_model().objects.get(username="mina")
+    user.user_permissions.remove(Permission.objects.get(codename="view_enrolment"))
+    for place in places:
+        assert runs not in str(content(merchant, place))
 
 
 def test_what_the_merchant_changed_stands_beside_what_was_declared(merchant: Client) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -138,6 +143,29 @@ def test_what_was_written_back_by_email_is_part_of_it() -> None:
     (entry,) = timeline.of(ann, NOW).entries
 
     assert (entry.title, entry.detail) == ("wrote back: “Stop”", "a stop")
+
+
+def test_what_staff_did_to_somebody_stays_part_of_it_after_a_merge() -> None:
+    keep = ledger.person("Ann", email="ann@example.com")
+    gone = ledger.person("A.", email="a@example.com", merged_into=keep)
+    mina = get_user_model().objects.create_user("mina")
+    for contact, did in ((keep, "paused"), (gone, "opted out")):
+        log_change(mina, contact, did)
+
+    told = {(entry.title, entry.detail) for entry in timeline.of(keep, NOW).entries}
+
+    assert told == {("paused", "by mina"), ("opted out", "by mina")}
+
+
+def log_change(user: Any, row: Model, words: str) -> None:
+    LogEntry.objects.create(
+        user=user,
+        content_type=ContentType.objects.get_for_model(row),
+        object_id=str(row.pk),
+        object_repr=str(row),
+        action_flag=CHANGE,
+        change_message=words,
+    )
 
 
 def test_being_blocked_and_unblocked_is_part_of_it() -> None:

@@ -26,7 +26,8 @@ from oscar_crosschannel.models import (
     Topic,
 )
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import evidence, topics
+from oscar_crosschannel.services import evidence, own_flows, topics
+from oscar_crosschannel.services.flow_versions import Outline
 from oscar_crosschannel.services.handover import JUDGED_ANEW
 from oscar_crosschannel.services.plans import load_plans
 from tests.admin import ledger
@@ -194,6 +195,22 @@ def test_a_topic_whose_flow_gives_codes_is_marketing(editor: Client) -> None:
     assert "“The kettle calls: Steam” gives an exclusive code" in told
     assert "Why it is kept nevertheless" not in told
     assert topic("basket_reminders").purpose == "marketing"
+
+
+@pytest.mark.rule(1, 39)
+@pytest.mark.parametrize("purpose", ["requested", "transactional"])
+def test_a_topic_of_a_flow_that_nobody_asked_for_stays_marketing(purpose: str, editor: Client) -> None:
+    """Else what may not be made so from the side of the flow, would be from the side of its topic."""
+    Topic.objects.create(key="tea_news", name="Tea news", purpose="marketing")
+    for title, trigger in (("We miss you", "customer.lapsed"), ("Hello", "user.registered")):
+        own_flows.create(Outline(title=title, topic="tea_news"), trigger, author=None, now=NOW)
+
+    told = refused(saved(editor, "tea_news", purpose=purpose))
+
+    assert "It stays marketing: nobody has ordered or asked for what begins “We miss you”." in told
+    assert topic("tea_news").purpose == "marketing"
+    Flow.objects.filter(trigger="customer.lapsed").delete()
+    assert saved(editor, "tea_news", purpose=purpose).status_code == 302
 
 
 @pytest.mark.rule(39)

@@ -14,7 +14,8 @@ from oscar_crosschannel.blueprints.abandoned_cart import AbandonedCart
 from oscar_crosschannel.blueprints.follow_up import FollowUp
 from oscar_crosschannel.blueprints.review_request import ReviewRequest
 from oscar_crosschannel.blueprints.sms_invitation import SmsInvitation
-from oscar_crosschannel.blueprints.welcome import Welcome
+from oscar_crosschannel.blueprints.triggers import SHIPPED as SHIPPED_TRIGGERS
+from oscar_crosschannel.blueprints.welcome import Welcome, WelcomeCode
 from oscar_crosschannel.blueprints.win_back import WinBack
 from oscar_crosschannel.channels.loading import channel as channel_of
 from oscar_crosschannel.conf import settings as ours, triggers
@@ -22,6 +23,7 @@ from oscar_crosschannel.core import tokens
 from oscar_crosschannel.core.facts import EMAIL, SMS, Purpose
 from oscar_crosschannel.core.plan import Context, Step
 from oscar_crosschannel.core.sms import Encoding, segments
+from oscar_crosschannel.core.triggers import Trigger
 from oscar_crosschannel.models import Topic
 from oscar_crosschannel.services import composing, copies, copy_language, rendering, setup, unfolding
 from oscar_crosschannel.services.plans import PlannedFlow, load_plans
@@ -30,7 +32,7 @@ from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db
 
-FLOWS = (AbandonedCart, Welcome, FollowUp, SmsInvitation, WinBack, ReviewRequest)
+FLOWS = (AbandonedCart, Welcome, WelcomeCode, FollowUp, SmsInvitation, WinBack, ReviewRequest)
 KEYS = [flow.key for flow in FLOWS]
 
 
@@ -68,7 +70,7 @@ def test_every_step_has_words_for_its_channels(key: str) -> None:
     assert {(step.key, channel) for step in flow.plan.steps for channel in step.channels} <= there
 
 
-@pytest.mark.parametrize("key", ["welcome", "follow_up", "win_back"])
+@pytest.mark.parametrize("key", ["welcome_code", "follow_up", "win_back"])
 def test_a_text_has_words_for_who_prefers_emails(key: str) -> None:
     flow = planned(key)
     there = set(speakable(flow))
@@ -169,7 +171,22 @@ def test_merchants_may_begin_flows_of_their_own_with_it(event: str) -> None:
     trigger = triggers.get(event)
     assert trigger is not None
     assert trigger.starts
+
+
+@pytest.mark.parametrize("trigger", SHIPPED_TRIGGERS, ids=lambda trigger: trigger.event)
+def test_what_a_flow_of_a_merchants_own_may_say_is_known(trigger: Trigger) -> None:
+    """So that it is listed, and that a name nobody fills in is refused."""
     assert trigger.about.example() is not None
+
+
+def test_a_projects_trigger_about_nothing_knows_what_all_messages_say() -> None:
+    assert Trigger(event="tea.poured", title="Tea is poured").about.example() == Context()
+
+
+def test_who_only_opened_an_account_is_not_told_that_they_signed_up_for_messages() -> None:
+    trigger = triggers.get("user.registered")
+    assert trigger is not None
+    assert "opened an account" in trigger.about.occasion(make_run(NOON))
 
 
 @pytest.mark.parametrize("key", KEYS)

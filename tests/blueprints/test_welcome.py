@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from oscar.core.loading import get_model
 from oscar.test import factories
 
-from oscar_crosschannel.blueprints.welcome import Welcome
+from oscar_crosschannel.blueprints.welcome import SOON, Welcome, WelcomeCode
 from oscar_crosschannel.core.plan import Context
 from oscar_crosschannel.models import Enrolment, Flow, VoucherGrant
 from tests.blueprints.runs import make_run
@@ -23,11 +23,12 @@ Voucher, Application = get_model("voucher", "Voucher"), get_model("voucher", "Vo
 
 pytestmark = pytest.mark.django_db
 
-WELCOME = Welcome()
+STORY, CODE = Welcome(), WelcomeCode()
 
 
 def said(step: str, **fields: Any) -> Context | None:
-    return WELCOME.context([make_run(NOON, step=step, **fields)]).get(1)
+    flow = CODE if step in ("hello", "expiring") else STORY
+    return flow.context([make_run(NOON, step=step, **fields)]).get(1)
 
 
 def given_code(code: str = "TEAWELCOME23", *, valid_for: timedelta = timedelta(days=8)) -> VoucherGrant:
@@ -52,18 +53,28 @@ def given_code(code: str = "TEAWELCOME23", *, valid_for: timedelta = timedelta(d
 
 
 def test_a_text_at_once_two_emails_and_a_text_after_a_week() -> None:
-    plan = Welcome.plan()
-    steps = [(step.key, step.channels, step.delay, step.voucher) for step in plan.steps]
-    assert steps == [
+    plans = Welcome.plan(), WelcomeCode.plan()
+    steps = [(step.key, step.channels, step.delay, step.voucher) for plan in plans for step in plan.steps]
+    assert sorted(steps, key=lambda step: step[2]) == [
         ("hello", ("sms",), timedelta(0), True),
         ("story", ("email",), timedelta(days=1), False),
         ("guide", ("email",), timedelta(days=3), False),
         ("expiring", ("sms",), timedelta(days=7), False),
     ]
-    hello, *_, expiring = plan.steps
+    hello, expiring = WelcomeCode.plan().steps
     assert (hello.voucher_valid, expiring.unless) == (timedelta(days=8), "purchased")
-    assert plan.start.once
-    assert plan.faults() == ()
+    assert all(plan.start.once for plan in plans)
+    assert [plan.faults() for plan in plans] == [(), ()]
+
+
+def test_a_code_waits_as_long_as_a_question_may_be_answered_and_ends_soon_a_week_after_the_sign_up() -> None:
+    """Asked on the day after a Sunday and a holiday, and good for a day; the last text is still true then."""
+    hello, expiring = WelcomeCode.plan().steps
+    asked_and_answered = timedelta(days=3, hours=14)
+    assert WelcomeCode.plan().lifetime(hello) > hello.patience > asked_and_answered
+    assert hello.voucher_valid is not None
+    late = timedelta(days=3)
+    assert late + hello.voucher_valid <= expiring.delay + SOON
 
 
 def test_the_story_shows_the_mission_and_what_sells_best(settings: Any) -> None:
@@ -111,7 +122,7 @@ def test_the_last_text_repeats_the_code() -> None:
 
 def test_without_a_code_nobody_is_told_that_it_ends() -> None:
     (contact,) = make_contacts(1)
-    flow, _ = Flow.objects.get_or_create(key="welcome")
+    flow, _ = Flow.objects.get_or_create(key="welcome_code")
     run = Enrolment.objects.create(contact=contact, flow=flow, key="x", anchor_at=NOON, started_at=NOON)
     assert said("expiring", enrolment_id=run.pk) is None
     assert said("story", enrolment_id=run.pk) is not None
@@ -156,4 +167,4 @@ def test_a_whole_chunk_takes_the_same_statements(count: int, django_assert_max_n
         for number, grant in enumerate(grants)
     ]
     with django_assert_max_num_queries(10):
-        assert len(WELCOME.context(runs)) == count
+        assert len(CODE.context(runs)) == count

@@ -249,6 +249,7 @@ def _addresses() -> Places:
         "recover": links.recover_path(nudge.pk),
         "recover_gone": links.recover_path(bought.pk),
         "preferences": links.preferences_path(nudge.pk),
+        "preferences_text": links.preferences_path(_message(ADA, "code").pk),
         "preferences_rosa": links.preferences_path(_message(ROSA, "nudge").pk),
         "preferences_una": links.preferences_path(_message(UNA, "nudge").pk),
         "preferences_over": links.preferences_path(_message("dev@example.com", "nudge").pk),

@@ -144,6 +144,7 @@ PREFERENCES = (
         stock="/accounts/profile/",
     ),
     Page(name="preferences", path="{preferences}", views=["oscar_crosschannel:preferences"]),
+    Page(name="preferences-text", path="{preferences_text}"),
     Page(name="preferences-dark", path="{preferences}", dark=True),
     Page(name="preferences-wrong", path="{preferences}", arrive=save_nonsense),
     Page(name="preferences-wrong-dark", path="{preferences}", arrive=save_nonsense, dark=True),

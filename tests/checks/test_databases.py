@@ -18,6 +18,7 @@ from oscar_crosschannel import checks
 from oscar_crosschannel.blueprints.abandoned_cart import AbandonedCart
 from oscar_crosschannel.core.registry import Registry
 from oscar_crosschannel.models import Flow, FlowStep, InboxEvent
+from oscar_crosschannel.services import plans
 
 from .pasting import found, paste
 
@@ -106,7 +107,8 @@ def only_the_cart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The flow that the app brings along, without those of other tests."""
     own = Registry()
     own.register(AbandonedCart)
-    monkeypatch.setattr(checks.codes, "flows", own)
+    for module in (checks.codes, plans):
+        monkeypatch.setattr(module, "flows", own)
 
 
 @pytest.mark.usefixtures("only_the_cart")
@@ -155,12 +157,49 @@ def test_a_step_with_an_offer_of_its_own_or_switched_off_is_no_fault(
 
 @pytest.mark.usefixtures("only_the_cart")
 @pytest.mark.django_db
+def test_a_code_that_a_merchant_switched_is_judged_as_it_is_now(settings: Any) -> None:
+    flow = Flow.objects.get_or_create(key="abandoned_cart")[0]
+    FlowStep.objects.create(flow=flow, key="nudge", voucher=True)
+    FlowStep.objects.create(flow=flow, key="code", voucher=False)
+    own = Flow.objects.create(key="own-tea", trigger="user.registered", enabled=True)
+    FlowStep.objects.create(flow=own, key="sip", delay=timedelta(0), channels=["email"], voucher=True)
+
+    told = found(**ASKED)["W022"].msg
+    assert "abandoned_cart:nudge, own-tea:sip:" in told
+    assert ":code" not in told
+
+    make_offer(settings.CROSSCHANNEL_VOUCHER_OFFER)
+    assert found(**ASKED) == {}
+
+
+@pytest.mark.usefixtures("only_the_cart")
+@pytest.mark.django_db
+def test_the_closed_offer_of_one_step_is_told_beside_an_open_usual_one(settings: Any) -> None:
+    make_offer(settings.CROSSCHANNEL_VOUCHER_OFFER)
+    flow = Flow.objects.get_or_create(key="abandoned_cart")[0]
+    closed = make_offer("Last year", status="Suspended")
+    FlowStep.objects.create(flow=flow, key="code", offer=closed)
+
+    assert "abandoned_cart:code: the offer that was chosen" in found(**ASKED)["W022"].msg
+
+
+@pytest.mark.usefixtures("only_the_cart")
+@pytest.mark.django_db
+def test_looking_for_offers_writes_nothing() -> None:
+    Flow.objects.all().delete()
+
+    assert "abandoned_cart:code" in found(**ASKED)["W022"].msg
+    assert not Flow.objects.exists()
+
+
+@pytest.mark.usefixtures("only_the_cart")
+@pytest.mark.django_db
 def test_a_flow_of_the_merchants_that_hides_a_declared_one_is_told(settings: Any) -> None:
     make_offer(settings.CROSSCHANNEL_VOUCHER_OFFER)
     Flow.objects.update_or_create(key="abandoned_cart", defaults={"trigger": "user.registered"})
     hiding = found(**ASKED)
-    assert list(hiding) == ["W039"]
-    exec(str(hiding["W039"].hint))
+    assert list(hiding) == ["W041"]
+    exec(str(hiding["W041"].hint))
     assert Flow.objects.filter(key="own-abandoned_cart", trigger="user.registered").exists()
     assert found(**ASKED) == {}
 

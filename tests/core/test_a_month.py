@@ -116,7 +116,8 @@ def _takes_room(cap: Cap, earlier: Sent, sent: Sent) -> bool:
         return in_window and on_channel and earlier.digest == sent.digest
     of_kind = earlier.purpose is Purpose.MARKETING and earlier.campaign >= cap.campaigns_only
     of_intent = earlier.intent != sent.intent or not cap.other_intents_only
-    return in_window and on_channel and of_kind and of_intent and earlier.same_contact
+    is_there = earlier.channel == sent.channel == SMS and earlier.digest == sent.digest
+    return in_window and on_channel and of_kind and of_intent and (earlier.same_contact or is_there)
 
 
 @st.composite

@@ -45,8 +45,16 @@ def test_what_speaks_for_a_channel(story: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rest", "once", "most"),
-    [(timedelta(days=7), False, 4), (timedelta(0), False, None), (timedelta(days=1), True, 1)],
+    ("days", "rest", "once", "most"),
+    [
+        ([1], 7, False, 4),
+        ([1, 2, 3, 4], 7, False, 16),
+        ([1, 2, 3, 4, 5], 90, False, 5),
+        ([1, 2, 3, 4, 5], 0, False, 5),  # how often it begins, nobody knows
+        ([1, 2, 3], 1, True, 3),
+        ([1, 31, 61, 62, 91, 121], 0, True, 2),  # spread over months
+        ([], 1, False, 0),
+    ],
 )
-def test_how_often_a_flow_may_speak_to_one_person(rest: timedelta, once: bool, most: int | None) -> None:
-    assert a_month(rest, once=once) == most
+def test_how_many_texts_a_flow_may_send_one_person(days: list[int], rest: int, once: bool, most: int) -> None:
+    assert a_month([day * DAY for day in days], rest * DAY, once=once) == most

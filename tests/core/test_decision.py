@@ -203,14 +203,32 @@ def test_the_next_channel_serves_when_the_first_would_have_to_wait() -> None:
 
 
 def test_a_patient_step_waits_for_the_better_channel() -> None:
-    nine_hours = MORNING - MIDNIGHT
-    assert decided(night(), patience=nine_hours, **BOTH) == ("wait", MORNING, SMS, Reason.OUTSIDE_HOURS)
-    assert decided(night(), patience=nine_hours - timedelta(seconds=1), **BOTH) == ("send", EMAIL)
+    until_nine = MORNING - NOON
+    assert decided(night(), patience=until_nine, **BOTH) == ("wait", MORNING, SMS, Reason.OUTSIDE_HOURS)
+    assert decided(night(), patience=until_nine - timedelta(seconds=1), **BOTH) == ("send", EMAIL)
 
 
-def test_patience_is_for_a_channel_that_will_open_not_for_one_that_may() -> None:
+def test_a_patient_step_waits_for_a_confirmation() -> None:
     known = facts(points={SMS: point(SMS, consents={"deals": PENDING}), EMAIL: point(EMAIL)})
+    assert decided(known, **BOTH) == ("send", EMAIL)
+    assert decided(known, patience=HOUR, **BOTH) == ("wait", NOON + HOUR, SMS, Reason.AWAITING_OPT_IN)
+    assert decided(known, patience=2 * DAY, **BOTH) == ("wait", NOON + DAY, SMS, Reason.AWAITING_OPT_IN)
+    later = replace(known, now=NOON + HOUR)
+    assert decided(later, patience=HOUR, **BOTH) == ("send", EMAIL)
+    declined = replace(later, points={SMS: point(SMS, consents={"deals": REVOKED}), EMAIL: point(EMAIL)})
+    assert decided(declined, patience=2 * DAY, **BOTH) == ("send", EMAIL)
+
+
+def test_nobody_waits_for_a_confirmation_that_would_come_to_nothing() -> None:
+    number = point(SMS, consents={"deals": PENDING}, blocked=Block.EVERYTHING)
+    known = facts(points={SMS: number, EMAIL: point(EMAIL)})
     assert decided(known, patience=2 * DAY, **BOTH) == ("send", EMAIL)
+
+
+def test_patience_counts_from_the_plan_whatever_has_moved_the_message_since() -> None:
+    moved: dict[str, Any] = {"due_at": MIDNIGHT, "planned_at": NOON, **BOTH}
+    assert decided(night(), patience=MORNING - MIDNIGHT, **moved) == ("send", EMAIL)
+    assert decided(night(), patience=MORNING - NOON, **moved)[0] == "wait"
 
 
 def test_when_all_must_wait_the_earliest_is_waited_for() -> None:

@@ -132,6 +132,8 @@ def test_stop_is_no_part_of_unstop() -> None:
 # It survives
 
 spaces_and_marks = st.text(alphabet=' \t\r\n\u00a0\u2003.,;:!?"()[]…–-*~🙂', max_size=6)
+#: What does not end a clause: "Don't! Stop" is not "Don't stop!".
+within_a_clause = st.text(alphabet=' \t\u00a0\u2003:"()[]*~🙂', max_size=6)
 bodies = st.sampled_from(
     [
         *STOPS,
@@ -163,10 +165,23 @@ def test_case_spaces_and_punctuation_change_no_meaning(
     body: str, before: str, after: str, data: st.DataObject
 ) -> None:
     dressed = "".join(data.draw(st.sampled_from([letter.lower(), letter.upper()])) for letter in body)
-    dressed = data.draw(spaces_and_marks.map(lambda gap: f" {gap} ")).join(dressed.split(" "))
+    dressed = data.draw(within_a_clause.map(lambda gap: f" {gap} ")).join(dressed.split(" "))
     assert classify(before + dressed + after) is classify(body)
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "Z", "P"]), max_size=40))
 def test_a_yes_never_hides_a_stop(rest: str) -> None:
     assert classify(f"{rest} stop") is not Keyword.YES
+
+
+@pytest.mark.rule(17)
+@given(
+    st.text(max_size=40),
+    st.sampled_from(".!?;,\n…！。"),
+    st.sampled_from(["STOP", "stopp", "Arrêtez", "niet. STOP"]),
+)
+def test_no_sentence_before_it_hides_a_word_of_stop(rest: str, mark: str, word: str) -> None:
+    meanings = {
+        classify(f"{before}{mark} {word}") for before in (rest, f"{rest} not", "Please don't", "Nein, nie")
+    }
+    assert meanings <= {Keyword.STOP, Keyword.REVIEW_STOP}

@@ -74,14 +74,26 @@ def test_public_holidays_are_closed_where_the_row_says_so(known: dict[str, str],
     [
         ({"country": "FR"}, False),
         *(({"country": "US", "region": state}, False) for state in ("AL", "LA", "MS", "PA")),
+        ({"phone": "+12125550123", "country": "US", "region": "La."}, False),
+        ({"phone": "+12125550123", "country": "US", "region": "Luisiana"}, False),  # may be any state
         ({"country": "US", "region": "NY"}, True),
         ({"country": "DE"}, True),
+        ({"country": "DE", "region": "Hessen"}, True),
     ],
 )
 def test_sundays_are_closed_where_the_row_says_so(known: dict[str, str], open_on_sundays: bool) -> None:
     hours = texting_hours(**known)
     sunday = datetime(2026, 6, 14, tzinfo=ZoneInfo(hours.zones[0])).astimezone(UTC)
     assert bool(hours.spans(sunday, sunday + DAY)) is open_on_sundays
+
+
+@pytest.mark.rule(31)
+def test_a_region_that_is_no_state_is_bound_by_the_rows_of_all() -> None:
+    states = {key for key in SHIPPED if key.startswith("US-")}
+    assert states <= set(rows(terms("+12125550123", country="US", region="Atlantis")))
+    assert states & set(rows(terms("+12125550123", country="US"))) == set()
+    somewhere = texting_hours(phone="+12125550123", country="US", region="Atlantis")
+    assert somewhere.opens(utc(2026, 6, 10, 12)) == utc(2026, 6, 10, 20), "there are hours that all allow"
 
 
 @pytest.mark.rule(38)

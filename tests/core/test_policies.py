@@ -205,6 +205,9 @@ def test_age_is_asked_of_nobody_for_other_topics_receipts_and_requests_yet_to_be
 
 
 def test_who_asked_for_a_rest_hears_no_marketing_until_then_and_all_the_rest() -> None:
+    shared = facts(points={SMS: point(SMS, paused_until=NOON + DAY), EMAIL: point(EMAIL)})
+    assert policies.not_paused(candidate(), SMS, shared, NOON) == Defer(NOON + DAY, Reason.PAUSED)
+    assert policies.not_paused(candidate(), EMAIL, shared, NOON) == ALLOWED
     known = facts(paused_until=NOON + DAY)
     assert policies.not_paused(candidate(), EMAIL, known, NOON) == Defer(NOON + DAY, Reason.PAUSED)
     assert policies.not_paused(candidate(), EMAIL, known, NOON + DAY) == ALLOWED
@@ -410,13 +413,31 @@ def test_the_default_caps(history: tuple[Sent, ...], changes: dict[str, Any], fr
 def test_the_legal_cap_counts_the_number_whoever_it_belongs_to_and_whatever_it_was() -> None:
     others = (
         sent(NOON - 23 * HOUR, SMS, same_contact=False, purpose=Purpose.TRANSACTIONAL),
-        sent(NOON - 2 * HOUR, SMS, same_contact=False, intent="spring sale"),
+        sent(NOON - 2 * HOUR, SMS, same_contact=False, purpose=Purpose.REQUESTED),
         sent(NOON - HOUR, SMS, purpose=Purpose.CRITICAL),
     )
     assert capped(*others, channel=SMS) == Defer(NOON + HOUR, Reason.CAPPED)
     assert capped(*others[1:], channel=SMS) == ALLOWED
     elsewhere = tuple(sent(NOON - HOUR, SMS, same_contact=False, digest="bob's number") for _ in range(9))
     assert capped(*elsewhere, channel=SMS) == ALLOWED
+
+
+@pytest.mark.rule(37)
+def test_a_text_to_somebody_else_at_the_same_number_takes_room_and_an_email_does_not() -> None:
+    text, email = (sent(NOON - HOUR, channel, same_contact=False) for channel in (SMS, EMAIL))
+    assert capped(text, channel=SMS) == Defer(NOON + 23 * HOUR, Reason.CAPPED)
+    assert capped(text, channel=EMAIL) == ALLOWED
+    assert capped(email, channel=EMAIL) == ALLOWED
+    elsewhere = sent(NOON - HOUR, SMS, same_contact=False, digest="bob's number")
+    assert capped(elsewhere, channel=SMS) == ALLOWED
+
+
+def test_one_number_gets_one_code_whoever_it_belongs_to() -> None:
+    code = sent(NOON - DAY, SMS, same_contact=False, offers_voucher=True)
+    known, another = facts(sent=(code,)), candidate(offers_voucher=True)
+    assert policies.voucher_gap(another, SMS, known, NOON) == Deny(Reason.VOUCHER_TOO_SOON)
+    assert policies.voucher_gap(another, EMAIL, known, NOON) == ALLOWED
+    assert policies.voucher_gap(another, SMS, known, NOON + 30 * DAY) == ALLOWED
 
 
 @pytest.mark.rule(37)

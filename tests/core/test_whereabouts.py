@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
+
 import phonenumbers
 import pytest
 from hypothesis import given, strategies as st
@@ -109,6 +112,38 @@ def test_of_several_names_of_one_clock_the_countrys_first_is_shown() -> None:
 @pytest.mark.parametrize("typed", ["FL", "fl", "US-FL", "Florida", "  florida "])
 def test_a_state_is_known_by_code_and_by_name(typed: str) -> None:
     assert Place("US", "FL") in of(country="us", region=typed).places
+
+
+@pytest.mark.rule(31, 35)
+@pytest.mark.parametrize(
+    ("country", "typed", "state"),
+    [
+        ("US", "La.", "LA"),
+        ("US", "Pa.", "PA"),
+        ("US", "Ala.", "AL"),
+        ("US", "Miss.", "MS"),
+        ("US", "Fla.", "FL"),
+        ("US", "N.Y.", "NY"),
+        ("US", "n. y.", "NY"),
+        ("US", "D.C.", "DC"),
+        ("US", "Washington, D.C.", "DC"),
+        ("US", "W. Va.", "WV"),
+        ("US", "Calif", "CA"),
+        ("CA", "Québec", "QC"),
+        ("CA", "P.E.I.", "PE"),
+        ("AU", "N.S.W.", "NSW"),
+    ],
+)
+def test_a_state_is_known_by_what_people_have_always_called_it(country: str, typed: str, state: str) -> None:
+    assert Place(country, state) in of(country=country, region=typed).places
+
+
+def test_no_two_states_are_called_the_same() -> None:
+    table = json.loads((files("oscar_crosschannel") / "data" / "states.json").read_text("utf-8"))
+    for country, states in table.items():
+        for code, row in states.items():
+            for spelling in (code, row["name"], *row.get("also", ())):
+                assert state_of(country, spelling) == code, spelling
 
 
 def test_provinces_and_territories_are_known_too() -> None:

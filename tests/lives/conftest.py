@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
+
+from . import record
+from .size import SEED, missed
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -15,6 +20,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             for key, value in report.user_properties:
                 if key == "lives" and isinstance(value, dict):
                     seen.update(value)
+    into = os.environ.get("LIVES_RECORD")
+    if seen and into and not terminalreporter.getreports("failed"):
+        if quiet := missed(seen, seen["lives"]):
+            terminalreporter.line(f"Too quiet to prove anything, so not recorded: {quiet}")
+        else:
+            record.keep(Path(into), SEED, seen)
     if seen:
         terminalreporter.section("What happened in random lives")
         for what in ("lives", "steps"):

@@ -21,6 +21,8 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 #: A worker that died may have called at any time of its lease; what it did counts from its beginning.
 LEASE = timedelta(minutes=5)
+#: Between a hand-over and its call, where nothing stands still.
+MOMENT = timedelta(seconds=1)
 
 #: How long the question of a double opt-in can be answered: a text, and the link in an email.
 BY_TEXT, BY_LINK = 24 * HOUR, 7 * DAY
@@ -200,10 +202,15 @@ class Witness:
                 self.seen["confirmed"] += 1
 
     def joins(self, phone: str, topics: tuple[str, ...]) -> None:
-        """JOIN: the number's own yes, and that of who has shown before that it is theirs."""
+        """JOIN: the number's own yes, and that of who has shown before that it is theirs, or for whom it was asked.
+
+        Which of several, and how long ago, is not remembered: the app is stricter.
+        """
         self.hears_again(SMS, phone)
         self.was_read(SMS, phone)
-        for who in {phone, *(self.root(who) for who, number in self._confirmed if number == phone)}:
+        theirs = {self.root(who) for who, number in self._confirmed if number == phone}
+        asked = {who for who, channel, number in self._asked if (channel, number) == (SMS, phone)}
+        for who in {phone, *theirs, *asked}:
             self.grants(who, SMS, phone, topics)
         self.seen["joined"] += 1
 
@@ -363,7 +370,8 @@ class Witness:
 
 def _exceeded(limits: list[Limit], earlier: list[Flight], new: Flight) -> Iterator[str]:
     for limit in limits:
-        since = new.handed_at - limit.span
+        # the engine counts from when it had handed the earlier one over: its call came a moment later
+        since = new.handed_at - limit.span + MOMENT
         room = [old for old in earlier if old.counts and old.at > since and limit.counts(old, new)]
         if len(room) >= limit.most:
             before = ", ".join(f"{old.at:%a %H:%M:%S} {old.intent} by {old.channel}" for old in room)

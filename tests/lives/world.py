@@ -130,7 +130,7 @@ class World:
     def change_email(self, old: str, new: str) -> None:
         """An account turns out to be the guest of that address, too."""
         user = self._users.get(old)
-        if user is None or new in self._users or user.email == new:
+        if user is None or new in self._users or user.email == new or not self._is_one(old, user.email):
             return
         user.email = new
         user.save(update_fields=["email"])
@@ -147,16 +147,21 @@ class World:
         )
         self._publish("consent.answered", who, as_guest=as_guest, answers=(answer,))
         speaks_for_itself = who not in self._users or not as_guest
-        asks = self.confirm_emails or self.witness.has_stopped(channel, address)
-        if channel == EMAIL and speaks_for_itself and not asks:
-            self.witness.grants(who, EMAIL, mail, shown.topics)
-        elif channel == EMAIL:
-            self.witness.is_asked(who, EMAIL, mail, shown.topics, until=self.now + BY_LINK)
+        if channel == EMAIL:
+            self._ticks_email(who, mail, shown.topics, speaks_for_itself)
         elif speaks_for_itself:
             self._when_folded(who, lambda: self._is_texted(who, phone, shown.topics))
         else:
             until = self.now + BY_LINK + LONGEST_CLOSED + BY_TEXT
             self.witness.is_asked(who, SMS, phone, shown.topics, until=until)
+
+    def _ticks_email(self, who: str, mail: str, topics: tuple[str, ...], speaks_for_itself: bool) -> None:
+        counts = speaks_for_itself and not self.confirm_emails and not self.witness.has_stopped(EMAIL, mail)
+        if counts:
+            self.witness.grants(who, EMAIL, mail, topics)
+        # a stop that the provider told of, and that was not worked off yet, makes the app ask
+        if not counts or InboxEvent.objects.filter(name="email.tracking", processed_at=None).exists():
+            self.witness.is_asked(who, EMAIL, mail, topics, until=self.now + BY_LINK)
 
     def _is_texted(self, who: str, phone: str, topics: tuple[str, ...]) -> None:
         """A question to a number, which comes at a fair hour and can be answered from then on.
@@ -302,7 +307,7 @@ class World:
         contact = self._contact(who)
         if contact is None:
             return
-        person = self.witness.person(who)
+        person = self.witness.person(self._account(who))
         person.zone, person.fewer = zone, fewer
         person.paused_until = self.now + pause if pause else None
         preferences.choose(
@@ -321,6 +326,7 @@ class World:
         if contact is None:
             return
         # what was heard of them and not worked off yet is forgotten, too
+        who = self._account(who)
         mine = self.witness.root(who)
         self._folded = [said for said in self._folded if self.witness.root(said[0]) != mine]
         self.witness.forgets(who)
@@ -626,6 +632,13 @@ class World:
 
     def _when_folded(self, who: str, said: Callable[[], None]) -> None:
         self._folded.append((who, said))
+
+    def _account(self, who: str) -> str:
+        """Somebody as the account knows them, though the change of its address may not be worked off yet."""
+        return next((name for name, user in self._users.items() if user is self._users.get(who)), who)
+
+    def _is_one(self, who: str, other: str) -> bool:
+        return self.witness.root(who) == self.witness.root(other)
 
     def mail_of(self, who: str) -> str:
         """The address somebody is written to: an account may have changed it."""

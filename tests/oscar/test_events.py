@@ -195,11 +195,23 @@ def test_news_shortly_before_the_start_needs_no_reminder_beside(town: Town) -> N
     event = make_event(town)
     town.book()
     town.go_to(TEN - timedelta(minutes=20))
-    town.move(event, starts_at=TEN + timedelta(minutes=5))
+    town.move(event, starts_at=TEN - timedelta(minutes=12))
 
     town.wait(days=1)
-    assert len(town.changes()) == 1
+    (text,) = town.changes()
+    assert "Join: http" in text
     assert not town.reminders()
+
+
+def test_what_is_moved_half_an_hour_before_is_still_reminded_of(town: Town) -> None:
+    event = make_event(town)
+    town.book()
+    town.go_to(TEN - timedelta(minutes=65))
+    town.move(event, starts_at=TEN - timedelta(minutes=40))
+
+    town.go_to(TEN - timedelta(minutes=50))
+    (text,) = town.reminders()
+    assert "Join: http" in text
 
 
 def test_a_mistyped_time_corrected_at_once_is_one_message(town: Town) -> None:
@@ -473,7 +485,7 @@ def test_a_place_that_is_given_up_is_said_so(town: Town) -> None:
 
     (letter,) = letters("Changed: Earl Grey")
     assert "now takes place online" in letter.body
-    assert "now takes place online. More in our email." in town.texts()[0]
+    assert "now takes place online. Join: http" in town.texts()[0]
 
 
 def test_a_first_link_has_not_changed(town: Town) -> None:
@@ -488,12 +500,37 @@ def test_a_first_link_has_not_changed(town: Town) -> None:
         assert "has changed" not in said
 
 
-def test_an_event_made_after_the_first_orders_reminds_their_buyers(town: Town) -> None:
+def test_an_event_made_after_the_first_orders_is_confirmed_to_their_buyers_too(town: Town) -> None:
     town.book()
+    town.wait(days=1)
+    event = make_event(town)
+    town.wait(minutes=1)
+    assert schedules.cancel(event, now=town.now)
+    town.wait(minutes=1)
+
+    told = [entry(letter) for letter in letters("Earl Grey")]
+    assert [each.method.value for each in told] == ["REQUEST", "CANCEL"]
+
+
+def test_an_event_made_just_after_somebody_bought_is_confirmed_once(town: Town) -> None:
+    """Nothing has been folded of the order when the event is made."""
+    town.order(ADA, user=None, product=None, seats=1)
+    town.now += timedelta(seconds=3)
+    town.traveller.move_to(town.now, tick=False)
     make_event(town)
     town.go_to(TEN)
-    assert not letters("You are booked"), "they bought long ago"
+    assert len(letters("You are booked")) == 1
     assert len(town.reminders()) == 1
+
+
+def test_who_bought_while_a_new_event_was_told_to_thousands_is_confirmed_once(town: Town) -> None:
+    event = make_event(town)
+    order = town.book()
+    town.wait(minutes=1)
+    rest = schedules.news(event, schedules.News.MADE, after=order.pk - 1, at=town.now)
+    schedules.inbox.publish(rest, now=town.now)
+    town.wait(minutes=1)
+    assert len(letters("You are booked")) == 1
 
 
 def test_a_better_agenda_is_no_news(town: Town) -> None:

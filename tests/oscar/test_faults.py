@@ -65,6 +65,7 @@ def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return str(name)
 
 
+@pytest.mark.sqlite  # what raises is not the database
 def test_a_guest_buys(broken: str, shopper: Shopper, product: Any) -> None:
     shopper.add(product)
     assert shopper.enter_checkout("guest@example.com", **TICKED).url == reverse("checkout:shipping-address")
@@ -78,6 +79,7 @@ def test_a_guest_buys(broken: str, shopper: Shopper, product: Any) -> None:
     assert shopper.client.get(reverse("checkout:thank-you")).status_code == 200
 
 
+@pytest.mark.sqlite  # what raises is not the database
 def test_an_account_registers_and_buys(broken: str, shopper: Shopper, product: Any) -> None:
     assert shopper.register("new@example.com", **TICKED).status_code == 302
     user = get_user_model().objects.get()

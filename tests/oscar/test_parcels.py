@@ -135,7 +135,7 @@ def test_pieces_of_one_line_in_two_parcels(shop: Shop) -> None:
 def test_an_event_without_quantities_is_about_the_whole_order(shop: Shop) -> None:
     shop.report_order("Dispatched")
     shop.wait(minutes=1)
-    assert told(shop) == ["your order 100023 is on its way. Follow it:"]
+    assert told(shop) == ["your order 100023 is on its way."]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_other_news_of_a_parcel_are_told_as_well(what: str, whole: str, part: st
 def test_statuses_of_lines_that_change_together_are_one_parcel(shop: Shop) -> None:
     shop.set_lines("Shipped", "Earl Grey", "Blue teapot")
     shop.wait(minutes=2)
-    assert told(shop) == ["your order 100023 is on its way. Follow it:"]
+    assert told(shop) == ["your order 100023 is on its way."]
 
 
 def test_statuses_of_lines_that_change_apart_are_two(shop: Shop) -> None:
@@ -190,7 +190,7 @@ def test_what_was_cancelled_is_not_counted_among_what_is_to_come(shop: Shop) -> 
     shop.wait(minutes=1)
     assert sorted(told(shop)) == [
         "cancelled, 1 of 3 items of your order 100023: Blue teapot.",
-        "your order 100023 is on its way. Follow it:",
+        "your order 100023 is on its way.",
     ]
 
 
@@ -199,7 +199,7 @@ def test_what_is_left_of_a_line_is_told_when_it_ships(shop: Shop) -> None:
     shop.wait(minutes=1)
     shop.order.set_status("Shipped")
     shop.wait(minutes=1)
-    assert told(shop)[1:] == ["your order 100023 is on its way. Follow it:"]
+    assert told(shop)[1:] == ["your order 100023 is on its way."]
     news = InboxEvent.objects.get(name="parcel.shipped").data
     assert (sum(news["pieces"].values()), news["total"]) == (2, 2)
 
@@ -281,7 +281,7 @@ def test_what_is_never_shipped_is_no_part_of_a_parcel(reported: Sequence[str], s
     for title in reported:
         shop.report({title: WHOLE[title]})
         shop.wait(minutes=1)
-    assert told(shop) == ["your order 100023 is on its way. Follow it:"]
+    assert told(shop) == ["your order 100023 is on its way."]
 
 
 @pytest.mark.parametrize("is_variant", [False, True])
@@ -309,7 +309,30 @@ def test_a_seat_is_no_part_of_a_parcel_whatever_the_class_of_its_product_says(
     shop.report({"Earl Grey": 2})
     shop.wait(minutes=1)
     assert not InboxEvent.objects.filter(name="parcel.cancelled").exists()
-    assert "your order 100023 is on its way. Follow it:" in told(shop)
+    assert "your order 100023 is on its way." in told(shop)
+
+
+@pytest.mark.parametrize(
+    ("notes", "said"),
+    [
+        ("DHL 00340434161094015902", "is on its way. Follow it: https://quillbrook.example/cc/l/"),
+        ("Kurier Schmidt, Sendung KS-2026-004711", "is on its way. Tracking: KS-2026-004711. https://"),
+        ("at the gate", "is on its way. https://"),
+    ],
+)
+@pytest.mark.rule(81)
+def test_a_text_says_the_number_that_no_page_shows(notes: str, said: str, shop: Shop) -> None:
+    shop.report(WHOLE, notes=notes)
+    shop.wait(minutes=1)
+    assert said in shop.texts[0]
+    found = segments(shop.texts[0])
+    assert (found.encoding, found.count) == (Encoding.GSM7, 1)
+
+
+def test_so_does_the_text_about_a_part(shop: Shop) -> None:
+    shop.report({"Earl Grey": 2}, notes="Kurier Schmidt, Sendung KS-2026-004711")
+    shop.wait(minutes=1)
+    assert ": 2 x Earl Grey. Tracking: KS-2026-004711. https://" in shop.texts[0]
 
 
 def test_the_link_of_a_known_carrier_leads_there_by_way_of_the_shop(shop: Shop, client: Client) -> None:
@@ -487,7 +510,7 @@ def test_a_delay_that_is_over_by_the_morning_is_told_no_more(shop: Shop, setting
     shop.wait(hours=3)
     shop.report(WHOLE)
     shop.wait(hours=14)
-    assert told(shop) == ["your order 100023 is on its way. Follow it:"]
+    assert told(shop) == ["your order 100023 is on its way."]
 
 
 def test_news_that_are_a_day_old_are_told_nobody(shop: Shop) -> None:

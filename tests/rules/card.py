@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from tests.lives import record
+
 from .breakages import Break, Verdict, table, verdicts
 from .built import BUILT, RULES
 from .gathering import ROOT, Holder, holders
@@ -38,7 +40,7 @@ def render() -> str:
         for number in one.rules
     }
     head = _HEAD.format(count=len(RULES), built=len(BUILT), noticed=len(noticed & BUILT))
-    return "\n".join([head, *_chapters(tried)])
+    return "\n".join([head, *_chapters(tried), "## Whatever happens\n", *record.told()])
 
 
 def _chapters(tried: dict[str, Verdict]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.outbound import Content, Refused
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import BrokenWords, Copy, Enrolment, Flow, Message
-from oscar_crosschannel.services import copies, flow_versions, tuning
+from oscar_crosschannel.services import broken_words, copies, earlier_words, flow_versions, tuning
 from oscar_crosschannel.services.dispatch import tick
 from tests.factories import NOON, enrol_all, make_contacts
 from tests.services.stage import Asked, Letter, Letters, Text, Wires, write_words
@@ -151,8 +151,8 @@ def test_staff_are_told_once_however_many_messages_break(
     with caplog.at_level(logging.ERROR):
         tick(AFTERNOON)
         tick(AFTERNOON + 2 * HOUR)
-    assert alerts == [("words_broken", "letter/only/email/en: messages wait")]
-    assert caplog.messages == ["the words of letter/only/email/en are broken; messages wait"]
+    assert alerts == [("words_broken", "the words of letter/only/email/en are broken; messages wait")]
+    assert caplog.messages == ["words_broken: the words of letter/only/email/en are broken; messages wait"]
     assert BrokenWords.objects.get().is_silent
 
     say(Letter, BROKEN + ", still", at=AFTERNOON + 3 * HOUR)
@@ -173,15 +173,52 @@ def test_a_change_that_leaves_the_words_as_they_are_tells_nobody_anew(
     assert len(alerts) == 1
 
 
+def test_what_waits_for_a_file_goes_out_once_it_is_deployed_anew(
+    email: Letters, files: Path, alerts: list[tuple[str, str]]
+) -> None:
+    (files / "subject.txt").write_text("Hello")
+    (files / "email.txt").write_text("{{ name|nonsense }}")
+    enrol_all(make_contacts(2), Letter, anchor=AFTERNOON - HOUR)
+    tick(AFTERNOON)
+    assert (email.calls, states()) == ([], [(State.PLANNED, Reason.NO_WORDS)] * 2)
+    assert alerts == [("words_broken", "the words of letter/only/email/en are broken; messages wait")]
+    later = AFTERNOON + 2 * HOUR
+    assert broken_words.forget_mended(now=later) == 0
+
+    (files / "email.txt").write_text("Hello, all is well")
+    tick(later)
+    assert said(email) == ["Hello, all is well"] * 2
+    assert broken_words.forget_mended(now=later) == 1
+    assert not BrokenWords.objects.exists()
+
+
+def test_changes_of_other_things_do_not_push_the_last_good_words_out_of_reach(email: Letters) -> None:
+    write_words(Letter, text="The good old words")
+    say(Letter, BROKEN)
+    flow = tuning.lock(Flow.objects.get(key=Letter.key).pk)
+    for _each in range(earlier_words.MOST + 5):
+        flow_versions.begin(flow, now=AFTERNOON)
+        flow_versions.raise_version(flow, author=None, now=AFTERNOON)
+    enrol_all(make_contacts(1), Letter, anchor=AFTERNOON - HOUR)
+    tick(AFTERNOON)
+    assert said(email) == ["The good old words"]
+
+
 # It refuses.
 
 
-def test_a_file_that_breaks_is_the_developers_and_fails_at_once(email: Letters, files: Path) -> None:
+def test_words_that_the_merchant_went_back_from_are_not_said_in_the_place_of_a_broken_file(
+    email: Letters, files: Path
+) -> None:
+    write_words(Letter, text="Ten percent off, this week only")
+    flow = tuning.lock(Flow.objects.get(key=Letter.key).pk)
+    reset = Copy(flow=flow, step_key="only", channel="email", language="en")
+    copies.keep(flow, reset, now=AFTERNOON)
+    (files / "subject.txt").write_text("Hello")
     (files / "email.txt").write_text("{{ name|nonsense }}")
     enrol_all(make_contacts(1), Letter, anchor=AFTERNOON - HOUR)
     tick(AFTERNOON)
-    assert (email.calls, states()) == ([], [(State.FAILED, Reason.RENDER_ERROR)])
-    assert not BrokenWords.objects.exists()
+    assert (email.calls, states()) == ([], [(State.PLANNED, Reason.NO_WORDS)])
 
 
 def test_what_waits_for_words_ends_when_it_is_no_longer_worth_sending(email: Letters) -> None:

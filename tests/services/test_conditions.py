@@ -11,7 +11,7 @@ from oscar_crosschannel import After, Blueprint, On, send
 from oscar_crosschannel.conf import bind_shop
 from oscar_crosschannel.models import Enrolment, Message
 from oscar_crosschannel.oscar.shop import OscarShop
-from oscar_crosschannel.services import conditions
+from oscar_crosschannel.services import conditions, subscribers
 from oscar_crosschannel.services.enrolments import Resolved, advance
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import NOON, make_contacts, registered
@@ -66,10 +66,14 @@ class Invites(Blueprint):
     only = send("email", at=After(hours=1), only_if="texts_possible")
 
 
-def run(contact: Any, blueprint: type[Blueprint], started: datetime) -> Message:
+def run(contact: Any, blueprint: type[Blueprint], started: datetime, **fields: Any) -> Message:
     planned = next(item for item in load_plans() if item.plan.key == blueprint.key)
     enrolment = Enrolment.objects.create(
-        contact=contact, flow_id=planned.flow_id, key=f"{started}", anchor_at=started, started_at=started
+        contact=contact,
+        flow_id=planned.flow_id,
+        key=f"{started}",
+        started_at=started,
+        **{"anchor_at": started, **fields},
     )
     advance([Resolved(enrolment, None, planned)], now=started)
     return Message.objects.select_related("contact", "enrolment").get(enrolment=enrolment)
@@ -82,6 +86,27 @@ def test_a_purchase_since_the_run_began_decides(bought_at_noon: None) -> None:
     wanted, useless = run(one, AlreadyBought, before), run(two, AlreadyBought, after)
     unmet = conditions.unmet([stopped, goes, wanted, useless], load_plans())
     assert unmet == {stopped.pk, useless.pk}
+
+
+@pytest.mark.parametrize(
+    "began",
+    [
+        {"anchor_at": NOON - timedelta(minutes=5)},
+        {"data": {subscribers.ASKED_AT: (NOON - timedelta(minutes=5)).isoformat()}},
+    ],
+)
+def test_what_is_bought_before_the_engine_hears_or_the_yes_comes_counts(
+    began: dict[str, Any], bought_at_noon: None
+) -> None:
+    late = run(make_contacts(1)[0], NotYetBought, NOON + timedelta(minutes=5), **began)
+    assert conditions.unmet([late], load_plans()) == {late.pk}
+
+
+def test_a_run_about_what_is_to_come_counts_from_its_beginning(bought_at_noon: None) -> None:
+    """An event that one books is weeks away when the run begins."""
+    ahead = {"anchor_at": NOON + timedelta(days=30)}
+    message = run(make_contacts(1)[0], NotYetBought, NOON - timedelta(hours=1), **ahead)
+    assert conditions.unmet([message], load_plans()) == {message.pk}
 
 
 def test_two_runs_of_one_person_are_judged_from_their_own_beginnings(bought_at_noon: None) -> None:

@@ -139,6 +139,56 @@ def test_a_number_that_joins_three_times_at_once_is_one_contact_with_one_yes() -
     assert ConsentEvent.objects.count() == ROUNDS * len(TOPICS)
 
 
+@pytest.mark.rule(9, 12)
+def test_the_word_and_a_yes_at_once_are_one_persons() -> None:
+    setup.install()
+    with race(2) as runners:
+        for number in range(ROUNDS):
+            ann, phone = guest(f"{number}@example.com"), f"+1206555{100 + number:04}"
+            at = NOON + number * timedelta(hours=1)
+            tick(ann, "sms", phone, at=at)
+            runners.together(
+                *[
+                    lambda body=body, phone=phone, at=at: replies.take_inbound(
+                        sid=f"{body}{phone}", phone=phone, to="", body=body, now=at
+                    )
+                    for body in ("JOIN", "YES")
+                ]
+            )
+            assert permitted(ann, "sms") == set(TOPICS)
+    assert Contact.objects.count() == ROUNDS
+
+
+def test_two_who_share_a_number_ask_for_a_pause_while_it_joins() -> None:
+    """A pause locks everybody at the address, as a text from it does."""
+    refused: list[str] = []
+    with race(3) as runners:
+        for number in range(ROUNDS):
+            phone = f"+1206555{100 + number:04}"
+            people = [guest(f"{name}{number}@example.com") for name in "ab"]
+            for contact in people:
+                contacts.set_point(contact, "sms", phone, source="test", now=NOON)
+
+            def pause(contact: Contact) -> None:
+                try:
+                    preferences.choose(contact, paused_until=NOON + timedelta(days=30), now=NOON)
+                except OperationalError as error:
+                    refused.append(str(error))
+
+            def join(phone: str) -> None:
+                try:
+                    replies.take_inbound(sid=phone, phone=phone, to="", body="JOIN", now=NOON)
+                except OperationalError as error:
+                    refused.append(str(error))
+
+            runners.together(
+                lambda phone=phone: join(phone),
+                *[lambda contact=contact: pause(contact) for contact in people],
+                jitter=0.006,
+            )
+    assert not refused
+
+
 @pytest.mark.rule(8)
 def test_forms_that_are_worked_off_at_once_ask_no_more_than_may_be_asked(settings: Any) -> None:
     settings.CROSSCHANNEL_OPT_IN_TEXTS_AN_HOUR = 2

@@ -13,12 +13,12 @@ from django.utils import translation
 from oscar_crosschannel.conf import flows, settings as app_settings
 from oscar_crosschannel.core import tokens
 from oscar_crosschannel.core.plan import Blueprint, StepTuning, Tuning
-from oscar_crosschannel.models import Copy, Flow
-from oscar_crosschannel.services import copies, copy_language, setup, tuning, unfolding
+from oscar_crosschannel.models import Copy, Flow, FlowStep
+from oscar_crosschannel.services import copies, copy_language, promotion, setup, tuning, unfolding
 from oscar_crosschannel.services.copies import Problem, Source
 from oscar_crosschannel.services.plans import PlannedFlow, load_plans
 from oscar_crosschannel.services.rendering import CopyKey, render
-from tests.factories import NOON
+from tests.factories import NOON, make_contacts
 
 pytestmark = pytest.mark.django_db
 
@@ -184,6 +184,18 @@ def test_a_text_that_may_not_go_out_is_not_kept(text: str, sentence: str) -> Non
 
 
 @pytest.mark.rule(29)
+@pytest.mark.rule(29, 82)
+def test_a_text_that_is_too_long_with_the_link_for_who_cannot_reply_is_not_kept() -> None:
+    text = "STOP " + "x" * 420
+    assert problems("code", "sms", text=text) == [], "the shop knows nobody there"
+    (person,) = make_contacts(1)
+    person.points.filter(channel="sms").update(address="+33612345678", country="FR")
+    (problem,) = problems("code", "sms", text=text)
+    assert problem.sentence.startswith("The text takes 4 segments")
+    assert problem.place == "FR"
+    assert problems("code", "sms", text="STOP {{ unsubscribe_url }} " + "x" * 300) == []
+
+
 def test_a_text_of_a_shop_without_a_name_is_not_kept(settings: Any) -> None:
     settings.CROSSCHANNEL_BRAND = ""
     (problem,) = problems("code", "sms", text="STOP")
@@ -210,6 +222,44 @@ def test_a_step_without_a_code_does_not_know_one() -> None:
     ]
 
 
+def test_shipped_words_do_not_come_back_to_a_step_whose_code_was_switched_off() -> None:
+    flow = planned("win_back")
+    Flow.objects.filter(pk=flow.flow_id).update(enabled=True)
+    FlowStep.objects.create(flow_id=flow.flow_id, key="code", voucher=False, channels=["sms", "email"])
+    flow = planned("win_back")
+    (step,) = [step for step in flow.plan.steps if step.key == "code"]
+
+    def blamed(**words: str | None) -> list[str]:
+        draft = copies.draft(key_of("code", "email", flow="win_back"), words)
+        return [
+            problem.part
+            for problem in copies.problems(flow, step, draft, now=NOON)
+            if problem.sentence == "The shipped words say a code, and this step gives none."
+        ]
+
+    assert blamed() == ["text", "html"], "a reset"
+    assert blamed(text="We miss you.") == ["html"], "it includes what says a code"
+    assert blamed(text="We miss you.", html="") == []
+    Flow.objects.filter(pk=flow.flow_id).update(enabled=False)
+    flow = planned("win_back")
+    assert blamed() == [], "nobody is sent anything"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("{{ voucher.code }}", True),
+        ("{% if name %}{{ voucher.code }}{% endif %}", True),
+        ("{% if voucher %}{{ voucher.code }}{% endif %} until {{ voucher.valid_until }}", True),
+        ("{% if voucher %}{% if name %}{{ name }}{% endif %}{{ voucher.code }}{% endif %}", False),
+        ("Your voucher: {{ gift.voucher }} {% if %} {{ 'voucher' }}", False),
+        ("{% endif %}", False),
+    ],
+)
+def test_words_that_ask_whether_there_is_a_code_do_without_one(words: str, says: bool) -> None:
+    assert promotion.says_code(words) is says
+
+
 def test_a_step_without_words_in_some_language_lacks_them() -> None:
     found = planned()
     assert list(copies.lacking(found, found.plan)) == []
@@ -226,7 +276,7 @@ def test_a_provider_that_is_set_up_wrongly_is_no_fault_of_the_words(settings: An
     assert problems("code", "sms", text="STOP") == []
 
 
-def test_a_flow_without_an_example_takes_any_name() -> None:
+def test_a_flow_without_an_example_takes_any_name_and_lists_those_of_all_messages() -> None:
     class Quiet(Blueprint):
         """Quiet"""
 
@@ -241,6 +291,8 @@ def test_a_flow_without_an_example_takes_any_name() -> None:
             CopyKey(found.flow_id, "quiet", "only", "sms", "en"), {"text": "{{ who.knows }} STOP"}
         )
         assert copies.problems(found, found.plan.steps[0], words, now=NOON) == []
+        names = copies.known_names(found, found.plan.steps[0], "sms", now=NOON)
+        assert {"brand", "name", "preferences_url"} <= names.keys()
     finally:
         flows.unregister("quiet")
 

@@ -25,8 +25,8 @@ from oscar_crosschannel.models import (
     Message,
     Suppression,
 )
-from oscar_crosschannel.services import dispatch, inbox
-from tests.factories import NOON, enrol_all, make_contacts
+from oscar_crosschannel.services import dispatch, erasing, inbox
+from tests.factories import NOON, enrol_all, make_contacts, owe
 from tests.services.stage import Either, Letter, Letters, Notice, Text, Wires, write_words
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -196,6 +196,40 @@ def test_a_complaint_about_an_email_counts_though_the_message_has_gone_by_text_s
     assert Suppression.objects.get().cause == "complaint"
 
 
+@pytest.mark.rule(26, 27)
+def test_what_a_provider_says_of_a_text_counts_for_the_number_though_the_message_has_gone_by_email_since(
+    sms: Wires, email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Either, "topic", "order_updates")
+    write_words(Either)
+    (person,) = make_contacts(1)
+    sms.fail(Refused("no"))
+    owe(person, Either, "parcel", due=AFTERNOON).save()
+    dispatch.tick(AFTERNOON)
+    assert len(email.calls) == 1
+    callback(Attempt.objects.get(channel="sms"), "failed", code="21610")
+    work()
+    block = Suppression.objects.get()
+    assert (block.channel, block.digest) == ("sms", person.points.get(channel="sms").digest)
+
+
+@pytest.mark.rule(27)
+def test_a_number_is_given_up_though_each_message_it_could_not_get_has_gone_by_email(
+    sms: Wires, email: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Either, "topic", "order_updates")
+    write_words(Either)
+    (person,) = make_contacts(1)
+    for sid in ("SM1", "SM2"):
+        assert not Suppression.objects.exists()
+        sms.answer = lambda outbound, sid=sid: Receipt(provider="twilio", provider_id=sid)
+        owe(person, Either, f"parcel {sid}", due=AFTERNOON).save()
+        work()
+        callback(Attempt.objects.get(provider_id=sid), "undelivered", code="30005", sid=sid)
+        work()
+    assert (len(email.calls), Suppression.objects.get().channel) == (2, "sms")
+
+
 def test_marketing_does_not_fall_back(accepted: Wires, email: Letters) -> None:
     _, attempt = sent(Either)
     callback(attempt, "undelivered", code="30008")
@@ -212,8 +246,8 @@ def test_a_number_that_cannot_be_served_is_given_up(code: str, times: int, accep
         assert not Suppression.objects.exists()
         if number > 1:
             Attempt.objects.create(
-                message=attempt.message, uuid=uuid4(), channel="sms", number=number, status=Status.QUEUED,
-                provider_id=f"SM{number}", started_at=AFTERNOON, status_at=AFTERNOON,
+                message=attempt.message, uuid=uuid4(), channel="sms", address_digest=attempt.address_digest,
+                number=number, status=Status.QUEUED, provider_id=f"SM{number}", started_at=AFTERNOON, status_at=AFTERNOON,
             )  # fmt: skip
         found = Attempt.objects.get(provider_id=f"SM{number}")
         callback(found, "undelivered", code=code, sid=f"SM{number}")
@@ -231,8 +265,8 @@ def test_a_delivery_between_makes_failures_count_anew(accepted: Wires) -> None:
         if number > 1:
             at = AFTERNOON + timedelta(minutes=number)
             Attempt.objects.create(
-                message=attempt.message, uuid=uuid4(), channel="sms", number=number, status=Status.QUEUED,
-                provider_id=f"SM{number}", started_at=at, status_at=at,
+                message=attempt.message, uuid=uuid4(), channel="sms", address_digest=attempt.address_digest,
+                number=number, status=Status.QUEUED, provider_id=f"SM{number}", started_at=at, status_at=at,
             )  # fmt: skip
         callback(Attempt.objects.get(provider_id=f"SM{number}"), status, code=code, sid=f"SM{number}")
         work(number)
@@ -253,6 +287,21 @@ def test_what_the_provider_refuses_at_once_is_suppressed_at_once(
     assert (block.channel, block.cause, block.scope) == ("sms", cause, "everything")
     said = ConsentEvent.objects.filter(action="revoke", source="provider", provider_id=code)
     assert said.count() == events
+
+
+@pytest.mark.rule(26)
+def test_what_a_provider_says_of_a_number_counts_for_others_when_its_person_was_erased(
+    accepted: Wires,
+) -> None:
+    contact, attempt = sent(Text)
+    (other,) = make_contacts(1)
+    point = contact.points.get(channel="sms")
+    other.points.filter(channel="sms").update(address=point.address, digest=point.digest)
+    erasing.erase(contact, cause="request", by="mina", now=AFTERNOON)
+    callback(attempt, "undelivered", code="21610")
+    work()
+    block = Suppression.objects.get(channel="sms", digest=point.digest)
+    assert (block.cause, block.scope) == ("carrier_block", "everything")
 
 
 @pytest.mark.rule(56)

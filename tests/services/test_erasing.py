@@ -41,6 +41,7 @@ from oscar_crosschannel.services import (
     evidence,
     inbox,
     persons,
+    replies,
     suppressions,
 )
 from tests.factories import NOON, enrol_all, owe, registered
@@ -364,6 +365,32 @@ def test_what_was_merged_into_the_person_goes_with_them() -> None:
     assert "annie" not in left
     assert "before@" not in left
     assert not ContactPoint.objects.exists()
+
+
+@pytest.mark.rule(15)
+def test_what_their_number_said_by_itself_goes_with_them() -> None:
+    replies.take_inbound(sid="SM1", phone=PHONE, to="", body="JOIN", now=NOON)
+    number = Contact.objects.get()
+    ann = guest()
+    tick(ann, "sms", PHONE)
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM2", now=NOON)
+    assert permitted(number, "sms") == set(TOPICS)
+    erase(ann)
+    assert not ContactPoint.objects.exists()
+    assert suppressions.in_force("sms", PHONE) is not None
+    assert not Consent.objects.exists()
+    assert "206555" not in everything()
+
+
+@pytest.mark.rule(12, 15)
+def test_who_merely_typed_a_number_takes_nothing_of_its_owners_away() -> None:
+    replies.take_inbound(sid="SM1", phone=PHONE, to="", body="JOIN", now=NOON)
+    number = Contact.objects.get()
+    ann = guest()
+    contacts.set_point(ann, "sms", PHONE, source="order", now=NOON)
+    erase(ann)
+    assert permitted(number, "sms") == set(TOPICS)
+    assert suppressions.in_force("sms", PHONE) is None
 
 
 def test_a_message_on_its_way_is_left_to_its_worker() -> None:

@@ -100,6 +100,19 @@ def test_what_went_to_the_same_address_for_another_contact_counts_for_the_law(pe
     assert (other.same_contact, other.digest) == (False, shared.digest)
 
 
+def test_a_pause_binds_everybody_at_the_address(person: Contact) -> None:
+    (twin,) = make_contacts(1)
+    shared = person.points.get(channel="sms")
+    ContactPoint.objects.filter(contact=twin, channel="sms").update(
+        address=shared.address, digest=shared.digest
+    )
+    Contact.objects.filter(pk=twin.pk).update(paused_until=NOON + HOUR)
+    points = gather([person])[person.pk].points
+    assert (points["sms"].paused_until, points["email"].paused_until) == (NOON + HOUR, None)
+    Contact.objects.filter(pk=twin.pk).update(paused_until=NOON)
+    assert gather([person])[person.pk].points["sms"].paused_until is None
+
+
 def test_what_is_due_soon_reserves_its_slot(person: Contact) -> None:
     soon, far = owe(person, Letter, "soon", due=NOON + HOUR), owe(person, Letter, "far", due=NOON + 30 * HOUR)
     Message.objects.bulk_create([soon, far, owe(person, Notice, "order", due=NOON + HOUR)])

@@ -32,7 +32,7 @@ def test_words_that_cannot_be_rendered_do_not_print_their_context(
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
     (run,) = enrol_all(make_contacts(1), Letter, anchor=NOON - timedelta(hours=1))
     dispatch.tick(NOON)
-    assert Message.objects.get(enrolment=run).reason == "render_error"
+    assert Message.objects.get(enrolment=run).reason == "no_words"
     assert "VariableDoesNotExist" in caplog.text
     assert "/cc/" not in caplog.text
     assert "unsubscribe_url" not in caplog.text

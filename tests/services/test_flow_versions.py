@@ -15,7 +15,7 @@ from oscar_crosschannel.models import Copy, Flow, FlowStep, FlowVersion
 from oscar_crosschannel.services import copies, flow_versions, own_flows, tuning
 from oscar_crosschannel.services.flow_versions import Outline, Standing
 from oscar_crosschannel.services.plans import load_plans
-from tests.factories import NOON
+from tests.factories import NOON, make_contacts, owe
 from tests.services.stage import Pair, make_offer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stage")]
@@ -112,6 +112,20 @@ def test_nobody_makes_a_flow_of_an_event_that_starts_none() -> None:
 def test_a_flow_of_the_project_is_not_deleted(flow: Flow) -> None:
     with pytest.raises(ValueError, match="cannot be deleted"):
         own_flows.delete(flow)
+
+
+def test_a_flow_whose_people_were_all_erased_is_not_deleted() -> None:
+    """What they were sent stays, without their runs."""
+    own = own_flows.create(
+        Outline(title="Hello", topic="weekly_deals"), "user.registered", author=None, now=NOON
+    )
+    (person,) = make_contacts(1)
+    message = owe(person, Pair, "news", due=NOON)
+    message.flow, message.enrolment = own, None
+    message.save()
+
+    with pytest.raises(ValueError, match="cannot be deleted"):
+        own_flows.delete(own)
 
 
 # It survives.

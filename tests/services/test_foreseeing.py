@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.plan import Plan, StepTuning, Tuning
 from oscar_crosschannel.models import Enrolment, Flow, Message
+from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.plans import load_plans
 from oscar_crosschannel.services.tuning import Effect, foresee, lock, restored, retune
 from tests.factories import NOON, enrol_all, make_contacts
@@ -80,6 +81,42 @@ def test_who_is_past_a_new_step_misses_it() -> None:
     assert effect.missing == {"between": 3}
     # what came before it now expires when it falls due
     assert (effect.waiting, effect.following) == (5, 2)
+
+
+def test_a_step_that_moves_to_the_front_misses_who_waits_for_what_it_overtakes() -> None:
+    begin(2, hours_ago=3)
+    begin(3, hours_ago=20, step="second")
+
+    assert foreseen(first=StepTuning(delay=30 * HOUR)).missing == {"second": 2}
+    assert foreseen(second=StepTuning(delay=HOUR / 2)).missing == {"second": 2}
+
+
+def test_who_has_had_a_step_does_not_miss_it_when_it_comes_back_to_the_front() -> None:
+    begin(4, hours_ago=26, step="second")
+    for message in Message.objects.all()[:3]:
+        Message.objects.filter(pk=message.pk).update(state=State.SENT)
+        message.pk, message.step_key, message.intent = None, "first", f"{message.intent} anew"
+        message.save()
+    Message.objects.filter(state=State.PLANNED).update(step_key="first")
+
+    effect = foresee(pair().pk, after(first=StepTuning(delay=30 * HOUR)), Pair.plan(), now=NOON)
+    assert effect.missing == {}
+    effect = foreseen(first=StepTuning(delay=30 * HOUR))
+    assert effect.missing == {"second": 1}
+
+
+def test_what_is_foreseen_to_be_missed_is_never_sent() -> None:
+    begin(2, hours_ago=3)
+    wanted = {"first": StepTuning(delay=30 * HOUR)}
+    effect = foreseen(**wanted)
+    with transaction.atomic():
+        retune(lock(pair().pk), Pair.plan(), Tuning(steps=wanted), now=NOON)
+
+    for hours in (25, 30, 60):
+        tick(NOON + hours * HOUR)
+    assert effect.missing == {"second": 2}
+    assert not Enrolment.objects.filter(state=Enrolment.State.ACTIVE).exists()
+    assert set(Message.objects.values_list("step_key", flat=True)) == {"first"}
 
 
 def test_what_was_foreseen_is_what_is_done() -> None:

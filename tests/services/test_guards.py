@@ -49,7 +49,10 @@ def sent(count: int, at: datetime = NOON - HOUR, **changes: Any) -> list[Attempt
     message.point, message.attempted_at = person.points.get(channel="email"), at
     message.address_digest = message.point.digest
     message.save()
-    values = {"channel": "email", "number": 1, "status": Status.SENT, "started_at": at, "status_at": at}
+    values = {
+        "channel": "email", "address_digest": message.point.digest, "number": 1, "status": Status.SENT,
+        "started_at": at, "status_at": at,
+    }  # fmt: skip
     return Attempt.objects.bulk_create(
         Attempt(message=message, uuid=uuid4(), **values | changes) for _ in range(count)
     )

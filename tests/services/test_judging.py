@@ -26,7 +26,7 @@ from oscar_crosschannel.models import (
     Topic,
 )
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import judging, limits
+from oscar_crosschannel.services import contacts, judging, limits
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import NOON, enrol_all, make_contacts, owe, registered
@@ -97,6 +97,18 @@ def test_a_claim_names_channel_address_lease_and_the_reasons() -> None:
     assert message.decision is not None
 
 
+@pytest.mark.rule(32)
+def test_what_is_claimed_is_judged_anew_when_the_person_turns_out_to_live_elsewhere() -> None:
+    (person,) = make_contacts(1)
+    (message,) = due([person], Text, AFTERNOON)
+    assert judge(AFTERNOON).claims
+    contacts.complete(person, "", source="address", now=AFTERNOON, name="Ann")
+    assert fresh(message).state == State.CLAIMED
+    contacts.complete(person, "", source="address", now=AFTERNOON, country="US", region="HI")
+    assert fresh(message).state == State.PLANNED
+    assert judge(AFTERNOON).claims == (), "in Honolulu it is eight in the morning"
+
+
 def test_only_what_is_due_is_judged() -> None:
     due(make_contacts(2), Letter, AFTERNOON + timedelta(seconds=1))
     assert judge(AFTERNOON).judged == 0
@@ -128,13 +140,16 @@ def test_caps_hold_inside_one_batch() -> None:
 
 
 @pytest.mark.rule(37)
-def test_the_legal_cap_of_a_number_holds_for_all_who_share_it_inside_one_batch() -> None:
+@pytest.mark.parametrize(("own_cap", "goes"), [(True, 1), (False, 3)])
+def test_the_caps_of_a_number_hold_for_all_who_share_it_inside_one_batch(own_cap: bool, goes: int) -> None:
+    FrequencyCap.objects.create(key="texts-a-day", enabled=own_cap)
+    FrequencyCap.objects.create(key="pause-between-subjects", enabled=False)
     people = make_contacts(6)
     shared = people[0].points.get(channel="sms")
     ContactPoint.objects.filter(channel="sms").update(address=shared.address, digest=shared.digest)
     due(people, Text, AFTERNOON)
     batch = judge(AFTERNOON)
-    assert (batch.judged, len(batch.claims)) == (6, 3)
+    assert (batch.judged, len(batch.claims)) == (6, goes)
 
 
 @pytest.mark.rule(32)
@@ -417,4 +432,13 @@ def test_a_channel_of_choice_comes_first() -> None:
     due(make_contacts(1), Either, AFTERNOON)
     Contact.objects.update(primary_channel="email")
     (claim,) = judge(AFTERNOON).claims
+    assert claim.channel == "email"
+
+
+def test_patience_counts_from_the_plan_however_often_a_message_was_put_off() -> None:
+    (message,) = due(make_contacts(1), Either, NIGHT - HOUR)
+    patience = OPENS - (NIGHT - HOUR)  # with it, the text of the morning would be waited for
+    FlowStep.objects.create(flow=message.flow, key="only", patience=patience - HOUR)
+    Message.objects.update(due_at=NIGHT)
+    (claim,) = judge(NIGHT).claims
     assert claim.channel == "email"

@@ -10,7 +10,15 @@ import pytest
 from oscar_crosschannel.core.keywords import Keyword, classify
 from oscar_crosschannel.core.sms import segments
 from oscar_crosschannel.models import ConsentEvent, Contact, ContactPoint, Suppression, Topic
-from oscar_crosschannel.services import consents, contacts, keyword_sign_up, replies, suppressions, wordings
+from oscar_crosschannel.services import (
+    consents,
+    contacts,
+    keyword_sign_up,
+    links,
+    replies,
+    suppressions,
+    wordings,
+)
 from tests.factories import NOON
 from tests.services.shoppers import PHONE, TOPICS, guest, member, permitted, tick
 
@@ -46,11 +54,13 @@ def test_who_texts_the_word_has_agreed_to_what_stands_beside_it() -> None:
 
 
 @pytest.mark.rule(1, 5)
-def test_the_answer_says_all_that_carriers_ask_for_in_one_segment() -> None:
+def test_the_answer_says_all_that_carriers_ask_for_and_where_to_choose() -> None:
     answer = text("JOIN")
-    for part in ("Quillbrook", "up to 4 a month", "Message and data rates may apply", "HELP", "STOP"):
+    link = links.number_url(owner().points.get().pk)
+    for part in ("Quillbrook", "up to 4 a month", "Message and data rates may apply", "HELP", "STOP", link):
         assert part in answer
-    assert segments(answer).count == 1
+    assert segments(answer).count == 2
+    assert segments(answer.removesuffix(f" Choose what you get: {link}")).count == 1
 
 
 def test_the_word_says_in_which_language_it_was_read() -> None:
@@ -99,6 +109,55 @@ def test_the_one_person_who_confirmed_the_number_is_meant() -> None:
     text("JOIN", at=NOON + MINUTE)
     assert owner() == ann
     assert permitted(ann, "sms") == set(TOPICS)
+
+
+@pytest.mark.rule(9, 12)
+def test_the_word_answers_our_question_as_a_yes_does() -> None:
+    ann = member()
+    tick(ann, "sms", PHONE, topics=["weekly_deals"], signed_in=True)
+    assert text("JOIN", at=NOON + MINUTE)
+    assert owner() == ann
+    assert permitted(ann, "sms") == set(TOPICS)
+    assert Contact.objects.count() == 1
+    confirmed = ConsentEvent.objects.get(action="grant", mechanism="reply")
+    assert (confirmed.topic, confirmed.verbatim) == ("weekly_deals", "JOIN")
+    assert not consents.confirm_reply(PHONE, body="YES", provider_id="SM2", now=NOON + 2 * MINUTE)
+    assert ConsentEvent.objects.filter(mechanism="reply").count() == 1
+
+
+@pytest.mark.rule(12)
+def test_who_missed_our_question_texts_the_word_instead() -> None:
+    ann = member()
+    tick(ann, "sms", PHONE, signed_in=True)
+    assert text("JOIN", at=NOON + 3 * DAY)
+    assert owner() == ann
+    assert permitted(ann, "sms") == set(TOPICS)
+    grants = ConsentEvent.objects.filter(action="grant")
+    assert {grant.mechanism for grant in grants} == {"keyword"}
+
+
+@pytest.mark.rule(12)
+def test_what_joined_before_is_no_other_person() -> None:
+    text("JOIN")
+    ann = member()
+    tick(ann, "sms", PHONE, signed_in=True, at=NOON + DAY)
+    assert text("JOIN", sid="SM2", at=NOON + DAY + MINUTE)
+    assert permitted(ann, "sms") == set(TOPICS)
+    assert Contact.objects.count() == 2
+
+
+@pytest.mark.rule(12)
+@pytest.mark.parametrize("what", ["stopped", "long ago", "for two"])
+def test_a_question_that_tells_nothing_any_more_gives_the_number_to_nobody(what: str) -> None:
+    ann = member()
+    tick(ann, "sms", PHONE, signed_in=True)
+    if what == "stopped":
+        text("STOP", sid="SM0")
+    if what == "for two":
+        tick(member("bob@example.com"), "sms", PHONE, signed_in=True)
+    text("JOIN", at=NOON + (8 * DAY if what == "long ago" else MINUTE))
+    assert permitted(ann, "sms") == set()
+    assert owner().user is None
 
 
 @pytest.mark.rule(10, 26)

@@ -16,9 +16,10 @@ from django.test import Client
 from oscar_crosschannel.blueprints.opt_in import OptInEmail, OptInSms
 from oscar_crosschannel.channels.sms_backends import locmem
 from oscar_crosschannel.conf import flows
+from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.sms import segments
 from oscar_crosschannel.models import ConsentEvent, Message
-from oscar_crosschannel.services import consents, dispatch, erasing, replies, setup, suppressions
+from oscar_crosschannel.services import consents, contacts, dispatch, erasing, replies, setup, suppressions
 from tests.factories import NOON
 from tests.services.shoppers import ANN, OTHER_PHONE, PHONE, TOPICS, guest, member, permitted, tick
 
@@ -151,6 +152,48 @@ def test_who_corrects_the_number_is_asked_once() -> None:
     tick(ann, "sms", PHONE, signed_in=True)
     engine(DAYTIME)
     assert [text.recipient.address for text in locmem.outbox] == [PHONE]
+
+
+@pytest.mark.rule(8, 12)
+def test_a_new_number_is_asked_itself_and_the_confirmed_one_is_used_until_its_yes() -> None:
+    ann = member(language="en")
+    tick(ann, "sms", PHONE, signed_in=True)
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON)
+    tick(ann, "sms", OTHER_PHONE, signed_in=True, at=NOON + HOUR)
+    engine(DAYTIME)
+    assert [text.recipient.address for text in locmem.outbox] == [OTHER_PHONE]
+    message = Message.objects.get(state=State.SENT)
+    assert message.point is not None
+    assert (message.point.address, message.address_digest) == (OTHER_PHONE, message.point.digest)
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: PHONE}
+    replies.take_inbound(sid="SM2", phone=OTHER_PHONE, to="", body="YES", now=DAYTIME + HOUR)
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: OTHER_PHONE}
+    assert permitted(ann, "sms") == set(TOPICS)
+
+
+@pytest.mark.rule(12)
+def test_texts_about_orders_alone_do_not_put_a_typed_number_in_place_of_a_confirmed_one() -> None:
+    ann = member(language="en")
+    tick(ann, "sms", PHONE, signed_in=True)
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON)
+    words = {"kind": "order_texts", "text": consents.wording("order_texts", "en").digest}
+    tick(ann, "sms", OTHER_PHONE, signed_in=True, at=NOON + HOUR, **words)
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: PHONE}
+    consents.confirm_reply(OTHER_PHONE, body="YES", provider_id="SM2", now=NOON + 2 * HOUR)
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: OTHER_PHONE}
+
+
+@pytest.mark.rule(8, 12)
+def test_a_new_number_that_never_answers_takes_no_place() -> None:
+    ann = member(language="en")
+    tick(ann, "sms", PHONE, signed_in=True)
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON)
+    tick(ann, "sms", OTHER_PHONE, signed_in=True, at=NOON + HOUR)
+    engine(DAYTIME)
+    engine(DAYTIME + 72 * HOUR)
+    replies.take_inbound(sid="SM2", phone=OTHER_PHONE, to="", body="YES", now=DAYTIME + 72 * HOUR)
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: PHONE}
+    assert permitted(ann, "sms") == set(TOPICS)
 
 
 def test_a_stranger_cannot_write_through_our_confirmation_mail() -> None:

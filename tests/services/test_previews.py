@@ -172,6 +172,36 @@ def test_links_of_an_email_leave_the_frame_that_shows_it(html: str, framed: str)
     assert in_new_windows(html) == framed.format('<base target="_blank">')
 
 
+def french() -> Contact:
+    contact = drinker()
+    contact.points.filter(channel="sms").update(address="+33612345678", country="FR", zones=["Europe/Paris"])
+    return contact
+
+
+@pytest.mark.rule(29, 82)
+def test_who_cannot_reply_is_shown_the_link_that_their_text_will_end_with() -> None:
+    with_link, without = seen(french()), seen()
+    assert " Stop: https://shop.example/cc/u/" in words_of(with_link)
+    assert " Stop: " not in words_of(without)
+    assert with_link.weight is not None
+    assert without.weight is not None
+    assert with_link.weight.segments.units > without.weight.segments.units
+    assert words_of(seen(country="FR")).rpartition(" Stop: ")[2].startswith("https://")
+    assert " Stop: " not in words_of(seen(french(), country="US")), "it is for who gets the text"
+
+
+def test_times_are_shown_as_the_clock_of_the_person_shows_them() -> None:
+    """Without a zone of their own, by the clock furthest behind of those that their number may be in."""
+    contact = drinker()
+    contact.points.filter(channel="sms").update(
+        address="+18505550123", country="US", zones=["America/Chicago", "America/New_York"]
+    )
+    text = "{{ voucher.valid_until|date:'H:i' }} STOP"
+    assert words_of(seen(contact, text=text)) == "Quillbrook: 07:00 STOP"
+    contact.zone = "America/New_York"
+    assert words_of(seen(contact, text=text)) == "Quillbrook: 08:00 STOP"
+
+
 # It refuses.
 
 
@@ -227,5 +257,5 @@ def test_a_preview_costs_a_known_number_of_statements() -> None:
     words = copies.draft(key, {"text": "Hi", "subject": "Hi"})
     with CaptureQueriesContext(connection) as queries:
         preview(flow, flow.plan.steps[0], words, contact, now=NOON)
-    # run, message, address, savepoint around the blueprint's question
-    assert len(queries) <= 6, [query["sql"][:90] for query in queries]
+    # rules for texts, number; run, message, address, savepoint around the blueprint's question
+    assert len(queries) <= 8, [query["sql"][:90] for query in queries]

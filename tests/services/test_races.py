@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.outbound import Receipt
@@ -30,7 +30,18 @@ from oscar_crosschannel.models import (
     VoucherGrant,
 )
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import contacts, enrolments, judging, limits, recall
+from oscar_crosschannel.services import (
+    contacts,
+    enrolments,
+    flow_versions,
+    judging,
+    limits,
+    own_flows,
+    recall,
+    setup,
+    topic_editing,
+    tuning,
+)
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import hand_over
 from oscar_crosschannel.services.judging import Claim
@@ -161,6 +172,8 @@ def test_the_legal_cap_of_a_number_holds_when_workers_judge_those_who_share_it_a
     """Six people, one number: no worker sees all of them, and no lock of one is a lock of another."""
     settings.CROSSCHANNEL_JUDGE_BATCH = 2
     settings.CROSSCHANNEL_TEXTING_RULES = {"US-NY": in_new_york}
+    by_law = {"name": "by law", "most": 3, "window": timedelta(days=1), "channels": ["sms"], "legal": True}
+    settings.CROSSCHANNEL_CAPS = [by_law]
     with race(3) as contest:
         for _ in range(ROUNDS // 7):
             people = make_contacts(6, channels=["sms"])
@@ -393,3 +406,34 @@ def test_eight_workers_on_one_queue_send_each_message_once(email: Letters, setti
     assert set(first.values_list("state", flat=True)) == {State.SENT}
     assert Attempt.objects.count() == 160
     assert Message.objects.filter(step_key="second", state=State.PLANNED).count() == 80
+
+
+# Staff against staff
+
+
+@postgresql
+@pytest.mark.rule(39)
+def test_while_a_topic_changes_no_flow_does_and_none_is_made_about_it(engine: Engine) -> None:
+    """Each is checked against what the other says."""
+    setup.install()
+    outline = flow_versions.Outline(title="Tea", topic="weekly_deals")
+
+    @transaction.atomic
+    def impatiently(act: Callable[[], Any]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        act()
+
+    def waits(act: Callable[[], Any]) -> Callable[[], None]:
+        def attempt() -> None:
+            with pytest.raises(OperationalError, match="lock timeout"):
+                impatiently(act)
+
+        return attempt
+
+    with race(2) as contest, transaction.atomic():
+        topic_editing.lock("weekly_deals")
+        contest.together(
+            waits(lambda: tuning.lock(engine.pair)),
+            waits(lambda: own_flows.create(outline, "user.registered", author=None, now=NOON)),
+        )

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from oscar_crosschannel.models import InboxEvent
-from oscar_crosschannel.services import consents, contacts, keyword_sign_up, setup
+from oscar_crosschannel.services import consents, contacts, keyword_sign_up, setup, subscribers
 from tests.factories import NOON
+from tests.services.consenting import request_of
 from tests.services.shoppers import ANN, OTHER_PHONE, PHONE, TOPICS, guest, member, tick
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def test_who_signs_up_has_joined(form: str) -> None:
     tick(ann, "email", ANN, form=form)
     assert told() == ["consent.granted.email", JOINED]
     event = InboxEvent.objects.get(name=JOINED)
-    assert (event.subjects, event.occurred_at) == ({"contact": ann.pk}, NOON)
+    assert (event.subjects, event.occurred_at, event.data) == ({"contact": ann.pk}, NOON, {})
     assert contacts.owner_of("contact", ann.pk) == ann
 
 
@@ -60,7 +61,16 @@ def test_a_box_that_waits_for_its_confirmation_tells_nothing_before_the_yes() ->
     assert told() == []
     consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + timedelta(hours=3))
     assert told() == ["consent.granted.sms", JOINED]
-    assert InboxEvent.objects.get(name=JOINED).occurred_at == NOON + timedelta(hours=3)
+    event = InboxEvent.objects.get(name=JOINED)
+    assert event.occurred_at == NOON + timedelta(hours=3)
+    assert event.data == {subscribers.ASKED_AT: NOON.isoformat()}
+
+
+def test_a_number_that_is_asked_after_its_mailbox_was_asked_for_when_the_form_was_sent() -> None:
+    tick(guest(), "sms", PHONE, owns=ANN, form="sign_up")
+    consents.confirm_link(request_of("sms"), now=NOON + timedelta(hours=1))
+    consents.confirm_reply(PHONE, body="YES", provider_id="SM1", now=NOON + timedelta(hours=2))
+    assert InboxEvent.objects.get(name=JOINED).data == {subscribers.ASKED_AT: NOON.isoformat()}
 
 
 def test_an_agreement_given_elsewhere_welcomes_nobody() -> None:

@@ -285,16 +285,33 @@ def test_what_a_merge_calls_off_because_it_was_said_takes_its_code_along(offer: 
     assert [grant.message_id for grant in lost] == [twice.pk]
 
 
-def test_a_code_that_ran_out_while_the_sender_was_broken_is_not_sent(
-    offer: Any, email: Letters, settings: Any
+@pytest.mark.parametrize("hours", [1, 3])
+def test_a_code_whose_message_was_put_off_is_valid_as_long_as_it_should_be(
+    offer: Any, email: Letters, settings: Any, hours: int
 ) -> None:
     settings.CROSSCHANNEL_VOUCHER_VALID_FOR = timedelta(hours=2)
+    settings.CROSSCHANNEL_VOUCHER_DAILY_BUDGET = 1
     email.fail(SenderBroken("wrong password"))
     enter(1)
     tick(AFTERNOON)
+    code = VoucherGrant.objects.get().code
     email.work()
-    tick(AFTERNOON + 3 * HOUR)
-    assert len(email.calls) == 1
+    later = AFTERNOON + hours * HOUR
+    tick(later)
+    assert email.calls[-1].content.text.split()[0] == code == Voucher.objects.get().code
+    assert VoucherGrant.objects.get().valid_until >= later + 2 * HOUR
+    assert Voucher.objects.get().is_active(later + 2 * HOUR)
+
+
+def test_a_code_of_a_message_that_was_put_off_is_not_given_if_it_was_spent(
+    offer: Any, email: Letters
+) -> None:
+    email.fail(SenderBroken("wrong password"))
+    enter(1)
+    tick(AFTERNOON)
+    Voucher.objects.get().applications.create(order=create_order())
+    email.work()
+    tick(AFTERNOON + HOUR)
     assert Message.objects.get().reason == Reason.VOUCHER_UNAVAILABLE
 
 

@@ -48,6 +48,7 @@ def sent(message: Message, esp: Esp, message_id: str = "") -> Attempt:
         message=message,
         uuid=uuid4(),
         channel="email",
+        address_digest=message.point.digest if message.point else "",
         number=1,
         provider=esp.name,
         provider_id=message_id or esp.message_id,
@@ -130,8 +131,6 @@ def test_a_complaint_takes_back_what_is_about_to_go(esp: Esp, ann: Contact, mess
 def test_soft_bounces_count_three_times_unless_something_arrived_between(
     esp: Esp, delivered_between: bool, message: Message
 ) -> None:
-    message.address_digest = message.point.digest if message.point else ""
-    message.save()
     for number, day in enumerate((-29, -10, 0)):
         esp.post(report(sent(message, esp, esp.another_id(4 + number)), SOFT, at=NOON + day * DAY))
         work()
@@ -150,8 +149,6 @@ def test_soft_bounces_count_three_times_unless_something_arrived_between(
     ids=["of long ago", "of one message"],
 )
 def test_soft_bounces_that_do_not_add_up(bounces: list[tuple[str, timedelta]], message: Message) -> None:
-    message.address_digest = message.point.digest if message.point else ""
-    message.save()
     attempts = {name: sent(message, POSTMARK, name) for name in dict(bounces)}
     for name, before in bounces:
         POSTMARK.post(report(attempts[name], SOFT, at=NOON + before))

@@ -287,12 +287,14 @@ def test_who_stopped_everything_can_come_back_by_a_fresh_email(
 
 
 @pytest.mark.rule(8, 12)
-def test_a_new_number_is_asked_and_the_old_ones_consent_stays_with_it(ann: Contact, member: Client) -> None:
+def test_a_new_number_is_used_from_its_yes_on_and_the_old_ones_consent_stays_with_it(
+    ann: Contact, member: Client
+) -> None:
     page = save(member, ACCOUNT, phone="+1 212 555 0147")
     assert asked("sms") == set(TOPICS)
-    assert permitted(ann, "sms") == set()
-    assert "+1••••••0147" in page.get_text()
-    assert said(page, "sms-weekly_deals").startswith("Not on yet: answer our text with YES")
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: PHONE}
+    assert permitted(ann, "sms") == set(TOPICS)
+    assert "+1••••••0147: not confirmed yet. Answer our text with YES" in page.get_text()
     old = ann.points.get(address=PHONE)
     assert {consent.answer for consent in old.consents.all()} == {"granted"}
     with time_machine.travel(NOON + timedelta(hours=1)):
@@ -300,7 +302,25 @@ def test_a_new_number_is_asked_and_the_old_ones_consent_stays_with_it(ann: Conta
         page = parsed(member.get(ACCOUNT))
     assert permitted(ann, "sms") == set(TOPICS)
     assert "You confirmed it on March 10, 2026." in page.get_text()
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: OTHER_PHONE}
+    assert "not confirmed yet" not in page.get_text()
+    assert {consent.answer for consent in old.consents.all()} == {"granted"}
     assert ann.points.get(address=OTHER_PHONE).verified_at is not None
+
+
+@pytest.mark.rule(8)
+def test_a_first_number_says_that_it_is_not_confirmed_and_that_nobody_answered() -> None:
+    user = get_user_model().objects.create_user("bob", "bob@example.com", "secret")
+    bob = Client()
+    bob.force_login(user)
+    with time_machine.travel(NOON):
+        page = save(bob, ACCOUNT, phone=OTHER_PHONE, sms_weekly_deals="on")
+        assert "Not confirmed yet." in page.get_text()
+        assert said(page, "sms-weekly_deals").startswith("Not on yet: answer our text with YES")
+    with time_machine.travel(NOON + timedelta(days=3)):
+        page = parsed(bob.get(ACCOUNT))
+        assert said(page, "sms-weekly_deals").startswith("Off. Our question whether you want it was not")
+        assert "Not confirmed yet." not in page.get_text()
 
 
 @pytest.mark.rule(24)
@@ -391,6 +411,22 @@ def test_a_pause_takes_back_what_is_about_to_go_and_its_end_lets_it_go(
     due.refresh_from_db()
     assert ann.paused_until is None
     assert due.due_at < NOON + timedelta(hours=1)
+
+
+def test_a_pause_and_its_end_concern_everybody_at_the_number(ann: Contact) -> None:
+    bob = guest("bob@example.com")
+    contacts.set_point(bob, "sms", PHONE, source="test", now=NOON)
+    waiting = owe(bob, LinkedFlow, "waits", due=NOON + timedelta(days=30))
+    waiting.reason = Reason.PAUSED
+    claimed = owe(bob, LinkedFlow, "goes", due=NOON)
+    claimed.state, claimed.channel = State.CLAIMED, "sms"
+    Message.objects.bulk_create([waiting, claimed])
+    preferences.choose(ann, paused_until=NOON + timedelta(days=30), now=NOON)
+    claimed.refresh_from_db()
+    assert claimed.state == State.PLANNED
+    preferences.choose(ann, paused_until=None, now=NOON + timedelta(hours=1))
+    waiting.refresh_from_db()
+    assert waiting.due_at == NOON + timedelta(hours=1)
 
 
 def test_a_topic_that_is_not_offered_shows_only_to_who_has_it(url: str, stranger: Client) -> None:
@@ -494,7 +530,8 @@ def test_a_changed_email_of_the_account_inherits_nothing(ann: Contact, member: C
 @pytest.mark.rule(8)
 def test_who_is_signed_in_may_not_speak_for_another_number(ann: Contact, member: Client) -> None:
     save(member, ACCOUNT, phone="+44 7911 123456")
-    assert permitted(ann, "sms") == set()
+    assert permitted(ann, "sms") == set(TOPICS)
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: PHONE}
     assert InboxEvent.objects.filter(name="consent.requested.sms").count() == 1
 
 
@@ -544,7 +581,9 @@ def test_a_stop_counts_though_what_was_switched_on_cannot_be_asked_about(
 ) -> None:
     save(member, ACCOUNT, phone=OTHER_PHONE, sms_weekly_deals="on")
     with time_machine.travel(NOON + timedelta(days=3)):
-        page = save(member, ACCOUNT, sms_weekly_deals="on", email_weekly_deals=None, fewer="on")
+        page = save(
+            member, ACCOUNT, phone=OTHER_PHONE, sms_weekly_deals="on", email_weekly_deals=None, fewer="on"
+        )
     assert alert(page).startswith(STOPS_ONLY)
     assert "We cannot ask this number for its YES now." in alert(page)
     assert permitted(ann, "email") == {"basket_reminders"}
@@ -644,8 +683,8 @@ def test_a_number_that_did_not_answer_is_not_asked_again_at_once_and_the_page_sa
 ) -> None:
     save(member, ACCOUNT, phone=OTHER_PHONE, sms_weekly_deals="on")
     with time_machine.travel(NOON + timedelta(days=3)):
-        page = save(member, ACCOUNT, sms_weekly_deals="on")
-        assert said(page, "sms-weekly_deals").startswith("Off. Our question whether you want it was not")
+        page = save(member, ACCOUNT, phone=OTHER_PHONE, sms_weekly_deals="on")
+        assert said(page, "sms-weekly_deals").startswith("On since")  # at the number that was confirmed
         complaint = complaint_beside(page, "phone")
     assert "We cannot ask this number for its YES now." in complaint
     assert "You can also text JOIN from it to the number that our texts come from." in complaint

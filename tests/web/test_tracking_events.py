@@ -53,9 +53,11 @@ def fold() -> None:
 
 @pytest.fixture
 def attempt(message: Message) -> Attempt:
+    assert message.point is not None
     return Attempt.objects.create(
-        message=message, uuid=UUID_1, channel="email", number=1, started_at=NOON, status_at=NOON
-    )
+        message=message, uuid=UUID_1, channel="email", address_digest=message.point.digest, number=1,
+        started_at=NOON, status_at=NOON,
+    )  # fmt: skip
 
 
 def postmark(settings: Any, payload: dict[str, Any]) -> HttpResponse:

@@ -37,6 +37,25 @@ class Scene:
         return BEGIN.replace(hour=hours, minute=minutes) + timedelta(days=self.days)
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What is played, until when, and what must be true of it then."""
+
+    scenes: Sequence[Scene]
+    end: datetime
+    statements: Sequence[Statement]
+
+    def play(self, stage: Stage) -> None:
+        """The whole story."""
+        for scene in self.scenes:
+            for time, name, act in scene.acts:
+                _wait(stage, scene.at(time))
+                who = getattr(stage.cast, name)
+                stage.play(who, act)
+                stage.settle()
+        _wait(stage, self.end)
+
+
 SCENES = [
     Scene("three months before", -89, [("12:00", "clara", returning.buys)]),
     Scene("twelve days before", -12, [("12:00", "alice", welcome.buys_oolong)]),
@@ -74,6 +93,7 @@ SCENES = [
         [
             ("02:00", "dev", basket.says_stop),
             ("02:30", "dev", basket.orders_all_the_same),
+            ("13:00", "mara", parcels.breaks_the_cup),
             ("13:30", "ben", growth.joins_by_text),
             ("14:00", "alice", welcome.writes_a_review),
             ("15:00", "mara", welcome.approves_the_review),
@@ -98,6 +118,7 @@ SCENES = [
             ("11:00", "mara", returning.restocks),
             ("11:30", "mara", parcels.sends_devs_tea),
             ("12:00", "mara", parcels.hears_of_the_delivery),
+            ("12:00", "mara", parcels.finds_no_oolong),
         ],
     ),
     Scene(
@@ -112,12 +133,20 @@ SCENES = [
     Scene(
         "A week after signing up: the code ends soon",
         7,
-        [("17:00", "elodie", welcome.orders_with_the_first_code)],
+        [
+            ("13:00", "mara", tasting.gives_adas_seat_back),
+            ("17:00", "elodie", welcome.orders_with_the_first_code),
+        ],
     ),
     Scene(
         "The tasting moves; Clara is won back",
         8,
         [("15:00", "mara", tasting.moves_it), ("16:00", "clara", returning.orders_with_her_code)],
+    ),
+    Scene(
+        "Another link, and no evening",
+        9,
+        [("16:50", "mara", tasting.changes_the_link), ("16:50", "mara", tasting.calls_off_the_evening)],
     ),
     Scene("Ten minutes before it begins", 10, [("16:55", "ada", tasting.joins)]),
     Scene(
@@ -128,6 +157,7 @@ SCENES = [
             ("13:00", "una", basket.comes_again_and_leaves),
             ("13:00", "ben", basket.comes_again_and_leaves),
             ("18:00", "finn", account.changes_his_password),
+            ("18:03", "finn", account.changes_his_address),
         ],
     ),
 ]
@@ -146,6 +176,8 @@ STATEMENTS: Sequence[Statement] = [
     *account.STATEMENTS,
     *everybody.STATEMENTS,
 ]
+
+TWO_WEEKS = Story(SCENES, END, STATEMENTS)
 
 #: Where something should fall due, by day and time: the engine is watched from shortly before.
 _DUE = [
@@ -166,17 +198,6 @@ _DUE = [
 _AROUND = [timedelta(minutes=minutes) for minutes in (-10, 1, 5, 35)]
 #: Else the engine works every six hours: the clock jumps.
 _STRIDE = timedelta(hours=6)
-
-
-def play(stage: Stage) -> None:
-    """The whole story."""
-    for scene in SCENES:
-        for time, name, act in scene.acts:
-            _wait(stage, scene.at(time))
-            who = getattr(stage.cast, name)
-            stage.play(who, act)
-            stage.settle()
-    _wait(stage, END)
 
 
 def _wait(stage: Stage, until: datetime) -> None:

@@ -7,6 +7,7 @@ from oscar_crosschannel.core.rulings import Allow, Deny, Reason, Ruling
 from sandbox.demo.settings import *
 
 INSTALLED_APPS = ["tests.sandbox.broken", *INSTALLED_APPS]
+DEMO_PLOT = "tests.sandbox.broken.plot.TWO_DAYS"  # by then the demo has found it out
 CROSSCHANNEL_POLICIES = [f"{__name__}.no_email_ever"]
 
 

@@ -1,0 +1,1 @@
+from oscar.apps.communication import models  # noqa: F401, which makes the models
