@@ -211,14 +211,12 @@ class FlowEditing:
         fresh = [step for step in after.steps if step.voucher and step.key not in known]
         if not fresh:
             return []
-        without = replace(after, steps=tuple(replace(step, voucher=False) for step in fresh))
-        kept = Copy.objects.filter(flow=self.flow)
-        said = {each.step_key for each in copies.empty_promises(self.planned, without, kept)}
+        kept = list(Copy.objects.filter(flow=self.flow))
         told = gettext("“%(step)s” gives a code now. Let its words say it: otherwise nobody reads it.")
         return [
             self._with_link(told % {"step": titles.step(step.key, step.title)})
             for step in fresh
-            if step.key not in said
+            if not copies.says_code(self.planned, step, kept)
         ]
 
     def _without_offer(self, after: Plan) -> list[str]:

@@ -10,10 +10,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import quote
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -25,7 +23,8 @@ from ..models import FrequencyCap
 from ..services import frequency, limits, topics
 from . import sentences, titles
 from .durations import DurationField
-from .editing import EditingAdmin, Sheet, SheetForm
+from .editing import Sheet, SheetForm
+from .overviews import OverviewAdmin
 from .reading import badge
 
 _INHERITED, _ON, _OFF = "", "on", "off"
@@ -325,24 +324,12 @@ class Row:
 
 
 @admin.register(FrequencyCap)
-class FrequencyAdmin(EditingAdmin):
+class FrequencyAdmin(OverviewAdmin):
     sheet = LimitSheet
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def overview(self, request: HttpRequest) -> Mapping[str, Any]:
         """All limits: those that ship, and the merchant's own."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": capfirst(self.opts.verbose_name_plural),
-            "rows": list(_rows()),
-            "may_add": self.has_add_permission(request),
-        }
-        return TemplateResponse(request, "admin/oscar_crosschannel/frequencycap/list.html", context)
+        return {"rows": list(_rows()), "may_add": self.has_add_permission(request)}
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Only limits of the merchant's own can be deleted; the others are switched off."""

@@ -14,9 +14,8 @@ from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.forms.models import model_to_dict
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst, get_text_list
@@ -30,7 +29,8 @@ from ..models import ConsentEvent, TextingRule
 from ..services import limits, texting_rules
 from . import place_names, sentences, weeks
 from .durations import DurationField
-from .editing import EditingAdmin, Sheet, SheetForm
+from .editing import Sheet, SheetForm
+from .overviews import OpeningAdmin
 from .reading import badge
 
 #: From the strictest on; each accepts what those before it accept.
@@ -387,49 +387,33 @@ class Row:
 
 
 @admin.register(TextingRule)
-class PlaceAdmin(EditingAdmin):
+class PlaceAdmin(OpeningAdmin):
     sheet = PlaceSheet
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # any place has a page, and a row once it is changed
+    def asked(self, words: QueryDict) -> str:
+        state = words.get("state", "").strip().upper()
+        return words.get("country", "") + (f"-{state}" if state else "")
 
-    def get_urls(self) -> list[URLPattern]:
-        opening = path(
-            "open/", self.admin_site.admin_view(self.open), name="oscar_crosschannel_textingrule_open"
-        )
-        return [opening, *super().get_urls()]
+    def unknown(self, key: str) -> str:
+        return gettext("“%(place)s” is no place that is known.") % {"place": key}
 
-    def open(self, request: HttpRequest) -> HttpResponse:
-        """Leads to the page of the place that was typed."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
-        state = request.GET.get("state", "").strip().upper()
-        key = request.GET.get("country", "") + (f"-{state}" if state else "")
-        if key.isdecimal() or PlaceSheet.find(key, lock=False) is None:
-            messages.error(request, gettext("“%(place)s” is no place that is known.") % {"place": key})
-            return self._back()
-        return HttpResponseRedirect(_url(key))
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """All places; POST says that those chosen were compared with the law."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
-        if request.method == "POST":
-            if not self.has_change_permission(request):
-                raise PermissionDenied
-            return self._review(request)
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": capfirst(self.opts.verbose_name_plural),
+    def overview(self, request: HttpRequest) -> Mapping[str, Any]:
+        """All places."""
+        return {
             "rows": list(_rows()),
             "countries": sorted(place_names.countries().items(), key=lambda item: item[1]),
             "may_change": self.has_change_permission(request),
         }
-        return TemplateResponse(request, "admin/oscar_crosschannel/textingrule/list.html", context)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """POST says that those chosen were compared with the law."""
+        if request.method != "POST":
+            return super().changelist_view(request, extra_context)
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        return self._review(request)
 
     def _review(self, request: HttpRequest) -> HttpResponse:
         now = timezone.now()

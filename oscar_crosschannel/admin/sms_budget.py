@@ -11,9 +11,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.safestring import SafeString
@@ -24,7 +22,8 @@ from ..models import SmsBudget
 from ..services import prices, sms_budget
 from ..services.sms_budget import Key, Standing
 from . import sentences
-from .editing import EditingAdmin, Sheet, SheetForm
+from .editing import Sheet, SheetForm
+from .overviews import OverviewAdmin
 from .reading import badge
 
 _TITLES: Mapping[str, sentences.Words] = {Key.DAY: _("today"), Key.MONTH: _("this month")}
@@ -127,26 +126,15 @@ class Row:
 
 
 @admin.register(SmsBudget)
-class BudgetAdmin(EditingAdmin):
+class BudgetAdmin(OverviewAdmin):
     sheet = BudgetSheet
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def overview(self, request: HttpRequest) -> Mapping[str, Any]:
         """Both budgets, and what they have been used for."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": capfirst(self.opts.verbose_name_plural),
-            "rows": [_row(stands) for stands in sms_budget.standings(timezone.now())],
-        }
-        return TemplateResponse(request, "admin/oscar_crosschannel/smsbudget/list.html", context)
+        return {"rows": [_row(stands) for stands in sms_budget.standings(timezone.now())]}
 
 
 def _row(stands: Standing) -> Row:

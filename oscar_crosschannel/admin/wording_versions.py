@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import quote
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator, capfirst
@@ -22,7 +20,8 @@ from ..models import ConsentTemplate
 from ..services import copies, topics, wording_versions, wordings
 from ..services.wording_versions import Place
 from . import place_names, sentences, titles
-from .editing import EditingAdmin, Sheet, SheetForm
+from .editing import Sheet, SheetForm
+from .overviews import OpeningAdmin
 from .reading import badge
 
 #: Boxes in words; a store's own is called by its name.
@@ -236,45 +235,22 @@ class Row:
 
 
 @admin.register(ConsentTemplate)
-class WordingAdmin(EditingAdmin):
+class WordingAdmin(OpeningAdmin):
     sheet = WordingSheet
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # every place has a page, and a version once it has words
+    def asked(self, words: QueryDict) -> str:
+        kind, country, language = (words.get(part, "") for part in ("kind", "country", "language"))
+        return _key(Place(kind=kind, country=country, language=language))
 
-    def get_urls(self) -> list[URLPattern]:
-        opening = path(
-            "open/", self.admin_site.admin_view(self.open), name="oscar_crosschannel_consenttemplate_open"
-        )
-        return [opening, *super().get_urls()]
+    def unknown(self, key: str) -> str:
+        return gettext("There is no such box.")
 
-    def open(self, request: HttpRequest) -> HttpResponse:
-        """Leads to the words for a country."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
-        asked = request.GET
-        place = Place(
-            kind=asked.get("kind", ""), country=asked.get("country", ""), language=asked.get("language", "")
-        )
-        if WordingSheet.find(_key(place), lock=False) is None:
-            messages.error(request, gettext("There is no such box."))
-            return self._back()
-        return HttpResponseRedirect(_url(place))
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The words in force, box by box."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
-        request.current_app = self.admin_site.name
+    def overview(self, request: HttpRequest) -> Mapping[str, Any]:
+        """All boxes, and the words beside each."""
         boxes: dict[str, list[Row]] = {}
         for place, row in _rows():
             boxes.setdefault(kind_name(place.kind), []).append(row)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": capfirst(self.opts.verbose_name_plural),
+        return {
             "boxes": list(boxes.items()),
             "kinds": [
                 (kind, kind_name(kind)) for kind in dict.fromkeys(p.kind for p in wording_versions.places())
@@ -282,7 +258,6 @@ class WordingAdmin(EditingAdmin):
             "languages": copies.languages().items(),
             "countries": sorted(place_names.countries().items(), key=lambda item: item[1]),
         }
-        return TemplateResponse(request, "admin/oscar_crosschannel/consenttemplate/list.html", context)
 
 
 def _rows() -> Iterator[tuple[Place, Row]]:

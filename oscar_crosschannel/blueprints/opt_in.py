@@ -69,7 +69,9 @@ class OptInSms(_OptIn):
     def open_requests(self, runs: Sequence[Run]) -> dict[int, ConsentEvent]:
         """Of several numbers that somebody gave only the last is asked: the others were mistakes."""
         requests = super().open_requests(runs)
-        asked = consents.numbers_asked({run.contact_id for run in runs})
+        if not requests:
+            return {}
+        asked = consents.numbers_asked({run.contact_id for run in runs}, now=runs[0].now)
         numbers = {run.message_id: asked.get(run.contact_id) for run in runs}
         return {
             message_id: request

@@ -56,6 +56,14 @@ class EmailConnections:
         _close_all(self._idle)
 
 
+def patient(backend: str | None = None) -> BaseEmailBackend:
+    """A connection of a backend, or of the project's own, which is not open yet, and waits for no server for ever."""
+    connection = get_connection(backend)
+    if isinstance(connection, SmtpBackend) and connection.timeout is None:
+        connection.timeout = SMTP_TIMEOUT
+    return connection
+
+
 def discard(connection: BaseEmailBackend) -> None:
     """Close `connection`, whatever state it is in."""
     try:
@@ -79,9 +87,7 @@ def _close_all(idle: deque[_Idle]) -> None:
 def _opened() -> BaseEmailBackend:
     connection = None
     try:
-        connection = get_connection(settings.EMAIL_BACKEND)
-        if isinstance(connection, SmtpBackend) and connection.timeout is None:
-            connection.timeout = SMTP_TIMEOUT
+        connection = patient(settings.EMAIL_BACKEND)
         connection.open()
     except Exception as error:
         if connection is not None:

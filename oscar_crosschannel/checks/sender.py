@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from email.utils import parseaddr
 from typing import Any
@@ -33,6 +34,10 @@ _REST = (
     "Message and data rates may apply. Reply STOP to cancel, HELP for help. "
     "Terms: {{ terms_url }} Privacy: {{ privacy_url }}"
 )
+#: Where the guide leaves a value to the reader.
+_UNFILLED = "…"
+#: Django's, which no mailbox provider takes.
+_NO_SENDER = "webmaster@localhost"
 _SETTINGS_OF_LINKS = ("TERMS_URL", "PRIVACY_URL")
 
 
@@ -66,15 +71,14 @@ def check_shop(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
                 'CROSSCHANNEL_BRAND = "Example Shop"',
             )
         )
-    if not settings.ADDRESS_KEY and not django_settings.DEBUG:
+    if not django_settings.DEBUG and (not settings.ADDRESS_KEY or _UNFILLED in settings.ADDRESS_KEY):
         found.append(
             caution(
                 14,
-                "CROSSCHANNEL_ADDRESS_KEY is not set. The suppression list is keyed with SECRET_KEY, "
-                "and changing that would forget who said stop.",
-                "# A shop that runs already: the SECRET_KEY in use now, so that the list stays readable.\n"
-                '# A new shop: what python -c "import secrets; print(secrets.token_hex(32))" prints.\n'
-                'CROSSCHANNEL_ADDRESS_KEY = "…"',
+                "CROSSCHANNEL_ADDRESS_KEY has no value of its own. The suppression list is keyed with SECRET_KEY "
+                "instead, or with what stands in the guide; changing either would forget who said stop.",
+                "# A shop in which people have said stop already: the SECRET_KEY in use now, not this one.\n"
+                f"CROSSCHANNEL_ADDRESS_KEY = {written(secrets.token_hex(32))}",
             )
         )
     return found
@@ -82,7 +86,7 @@ def check_shop(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def check_email(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
-    """Marketing email without a sender of its own or a postal address is refused."""
+    """All email has a sender, and what advertises one of its own and a postal address."""
     missing = [name for name in ("EMAIL_FROM_MARKETING", "POSTAL_ADDRESS") if not getattr(settings, name)]
     wrong = [
         name
@@ -97,6 +101,15 @@ def check_email(app_configs: AppConfigs, **kwargs: Any) -> list[CheckMessage]:
                 12,
                 f"No marketing email will be sent: {names} not set.",
                 "\n".join(_example(name) for name in missing),
+            )
+        )
+    if not settings.EMAIL_FROM_TRANSACTIONAL and django_settings.DEFAULT_FROM_EMAIL == _NO_SENDER:
+        found.append(
+            caution(
+                43,
+                f"Emails about orders and accounts would be sent by {_NO_SENDER}: neither "
+                "CROSSCHANNEL_EMAIL_FROM_TRANSACTIONAL nor DEFAULT_FROM_EMAIL is set.",
+                _example("EMAIL_FROM_TRANSACTIONAL"),
             )
         )
     if wrong:

@@ -53,6 +53,8 @@ _POLITE = frozenset({
     "BITTE", "DANKE", "MERCI", "SVP", "STP", "POR", "FAVOR", "GRACIAS", "PER", "FAVORE", "GRAZIE",
     "OBRIGADO", "OBRIGADA", "GRAAG", "ALSTUBLIEFT", "AUB", "DANK", "TACK", "TAK",
 })  # fmt: skip
+#: Of `_STOP`, what also stands in a list ("soprano, alto, tenor"): amid the commas of a longer text it says nothing.
+_LISTED = frozenset({"ALTO", "BAJA", "END"})
 #: What may stand around a word of `_STOP` without giving it another object ("cancel my order").
 _ABOUT_TEXTS = _POLITE | {
     "ME", "US", "TEXT", "TEXTS", "TEXTING", "MESSAGE", "MESSAGES", "MESSAGING", "SENDING", "SMS",
@@ -80,8 +82,13 @@ _UNMISTAKABLE = frozenset({
     "UNSUBSCRIBE", "DESABONNER", "DESINSCRIRE", "ABMELDEN", "ABBESTELLEN", "AFMELDEN", "UITSCHRIJVEN", "DESCADASTRAR",
     "AVREGISTRERA",
 })  # fmt: skip
-#: One letter from a way to say stop, and its opposite.
-_OPPOSITES = frozenset({"ANMELDEN", "ANMELD"})
+#: One letter from a way to say stop, and quite another word.
+_OTHER_WORDS = frozenset({
+    "ANMELDEN", "ANMELD", "SHOPPEN", "AUFHOLEN", "STOPFEN",  # German
+    "CHANCE", "CHANEL", "CANCER", "EVOKE", "EVOKES", "EVOKED", "CANELE", "ARRIERE",  # English, French
+    "CANELA", "CANELO", "CARCEL", "CARRETE", "CANNELLA", "CANCELLO", "CANCELLI",  # Spanish, Italian
+    "STAPPEN", "STOMPEN", "STIPPEN", "STEPPEN", "TOPPEN", "TROPPEN", "ANSLUTA", "WPISZ", "STOPIEN",  # Dutch and others
+})  # fmt: skip
 
 #: A phone's way to show that somebody likes a text: it repeats the text.
 _REACTION = re.compile(
@@ -90,7 +97,9 @@ _REACTION = re.compile(
 )
 _APOSTROPHE = re.compile("['’‘‛ʼ＇`´]")
 #: What says "don't" in one clause says nothing of the next: "Please don't. STOP". A link parts clauses, too.
-_CLAUSE_ENDS = re.compile(r"https?://\S+|[.!?;,\n。、–—]|\s-+\s")
+_SENTENCE_ENDS = re.compile(r"https?://\S+|[.!?;\n。–—]|\s-+\s")
+_COMMA = re.compile("[,、]")
+_CLAUSE_ENDS = re.compile(f"{_SENTENCE_ENDS.pattern}|{_COMMA.pattern}")
 _SPELLED = re.compile(r"\b\w( \w){2,}\b")
 _DRAWN_OUT = re.compile(r"([^\W\d])\1{2,}")  # "stoooop"
 #: Several words that mean one.
@@ -166,14 +175,30 @@ def _sounds_like_stop(body: str, *, may_echo: bool) -> bool:
     whole = f" {_normalised(' '.join(clauses))} "
     return (
         any(_SOUNDS_LIKE_STOP.search(text) for text in (whole, *clauses))
-        or any(_keyword(set(clause.split())) in (Keyword.STOP, Keyword.REVIEW_STOP) for clause in clauses)
+        or any(_says_stop(clause) for clause in clauses if clause.strip() not in _LISTED)
+        or not _LISTED.isdisjoint(_ends_of_sentences(plain))
         or any(_is_nearly(word, _NEARLY_UNMISTAKABLE) for word in whole.split())
     )
 
 
+def _ends_of_sentences(text: str) -> set[str]:
+    """The first and the last clause of each sentence, whatever greeting stands before and thanks behind."""
+    ends: set[str] = set()
+    for sentence in _SENTENCE_ENDS.split(text):
+        clauses = [_normalised(clause) for clause in _COMMA.split(sentence)]
+        said = [clause for clause in clauses if not _POLITE.issuperset(clause.split())]
+        ends.update(said[:1], said[-1:])
+    return ends
+
+
+def _says_stop(clause: str) -> bool:
+    """Whether a clause says stop and nothing else."""
+    return _keyword(set(clause.split())) in (Keyword.STOP, Keyword.REVIEW_STOP)
+
+
 def _is_nearly(word: str, misspelt: Collection[str]) -> bool:
     """Whether a word has a letter too few, too many, a wrong one, or two in the wrong order."""
-    if word in _OPPOSITES or not _FEWEST_LETTERS <= len(word) + 1 <= _MOST_LETTERS:
+    if word in _OTHER_WORDS or not _FEWEST_LETTERS <= len(word) + 1 <= _MOST_LETTERS:
         return False
     return not _shortened(word).isdisjoint(misspelt)
 

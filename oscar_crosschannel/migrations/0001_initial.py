@@ -718,6 +718,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='contactpoint',
+            index=models.Index(condition=models.Q(('channel', 'sms'), ('current', True)), fields=['country'], name='cc_point_number_country'),
+        ),
+        migrations.AddIndex(
+            model_name='contactpoint',
             index=models.Index(django.db.models.functions.text.Right('address', 7), condition=models.Q(('channel', 'sms')), name='cc_point_last_digits'),
         ),
         migrations.AddConstraint(

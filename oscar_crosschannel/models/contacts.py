@@ -103,6 +103,12 @@ class ContactPoint(models.Model):
         ]
         indexes = [
             models.Index(fields=["digest"], name="cc_point_digest"),
+            # whether the shop knows numbers of a country is asked whenever words for texts are checked
+            models.Index(
+                fields=["country"],
+                condition=models.Q(channel="sms", current=True),
+                name="cc_point_number_country",
+            ),
             # staff type a number without its country
             models.Index(
                 Right("address", LAST_DIGITS), condition=models.Q(channel="sms"), name="cc_point_last_digits"

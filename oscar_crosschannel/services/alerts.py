@@ -8,6 +8,8 @@ from django.core.mail import mail_admins
 from django.db import transaction
 
 from .. import signals
+from ..channels import email_connections
+from . import failures
 
 logger = logging.getLogger(__name__)
 
@@ -19,4 +21,15 @@ def tell(code: str, detail: str) -> None:
     """
     logger.error("%s: %s", code, detail)
     signals.alert.send_robust(sender=None, code=code, detail=detail)
-    transaction.on_commit(lambda: mail_admins(f"Messages to customers: {code}", detail), robust=True)
+    transaction.on_commit(lambda: _mail(code, detail))
+
+
+def _mail(code: str, detail: str) -> None:
+    """It may be the very server that is broken: nothing follows from that, and nobody waits for it for ever.
+
+    Caught here, because Django would tell the admins of the error by email, and wait.
+    """
+    try:
+        mail_admins(f"Messages to customers: {code}", detail, connection=email_connections.patient())
+    except Exception as error:
+        failures.log(logger, error, "the operator was not told of %s by email", code)

@@ -48,7 +48,9 @@ def objection_to_text(said: ConsentEvent) -> Unasked | None:
     if _was_asked_lately(said):
         return Unasked.ASKED_LATELY
     recent = _texted().filter(at__gt=said.at - HOUR, at__lte=said.at)
-    origins = [_origin(ip) for ip in recent.values_list("ip", flat=True)]
+    # a number that was given several times, or by several people, was texted once
+    texted = dict(recent.order_by("-pk").values_list("address", "ip"))
+    origins = [_origin(ip) for ip in texted.values()]
     if len(origins) >= settings.OPT_IN_TEXTS_AN_HOUR:
         return Unasked.MANY_TEXTS
     origin = _origin(said.ip)

@@ -5,15 +5,17 @@ No word of a message is written down, for it may be about somebody.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
+from ..conf import settings
 from ..core.lifecycle import State
 from ..core.rulings import Reason
 from ..models import BrokenWords, Copy, Flow, Message
-from . import alerts, waking
+from . import alerts, plans, rendering, waking
 from .rendering import CopyKey
 
 #: What waits for words is judged again after this time: perhaps they broke on this one person.
@@ -51,16 +53,38 @@ def mended(flow: Flow, *, now: datetime) -> None:
 
 
 def forget_mended(*, now: datetime) -> int:
-    """Forget files that were broken, and words that were missing, where nothing waits for them any more.
+    """Forget files that were broken where nothing waits for them any more, and words that are missing no more.
 
-    A file is mended by a deployment, of which nobody hears. How many there were.
+    Files are mended by a deployment, of which nobody hears. How many rows there were.
     """
+    # what was noticed just now may not wait yet
+    old = BrokenWords.objects.filter(digest="", since__lte=now - AGAIN)
     waiting = Message.objects.filter(
         flow=OuterRef("flow"), step_key=OuterRef("step_key"), state=State.PLANNED, reason=Reason.NO_WORDS
     )
-    # what was noticed just now may not wait yet
-    old = BrokenWords.objects.filter(~Exists(waiting), digest="", since__lte=now - AGAIN)
-    return old.delete()[0]
+    found = _found_again(list(old.filter(is_silent=False).select_related("flow")))
+    return old.filter(Q(~Exists(waiting), is_silent=True) | Q(is_silent=False, pk__in=found)).delete()[0]
+
+
+def _found_again(rows: Collection[BrokenWords]) -> list[int]:
+    """Of words that were missing while earlier ones were said, those that are there now, or that nobody says any more."""
+    keys = {
+        row.pk: CopyKey(row.flow_id, row.flow.key, row.step_key, row.channel, row.language) for row in rows
+    }
+    if not keys:
+        return []
+    planned = plans.load_plans()
+    kept = rendering.load_copies(keys.values())
+    return [
+        pk for pk, key in keys.items() if not _is_said(key, planned) or key in kept or rendering.ships(key)
+    ]
+
+
+def _is_said(key: CopyKey, planned: plans.Plans) -> bool:
+    """Whether the flow runs, and its step speaks on this channel."""
+    flow = planned.get(key.flow_id)
+    step = flow.plan.step(key.step_key) if flow is not None and flow.plan.enabled else None
+    return step is not None and key.channel in step.channels and key.channel in settings.CHANNELS
 
 
 def digest(copy: Copy | None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -84,6 +85,7 @@ def take_answer(
     any more is not taken: it could not be proven.
     """
     (contact,) = contacts.lock([contact.pk])
+    speaker = _Speaker(signed_in, owns)
     text = wordings.shown(
         answer.text,
         channel=answer.channel,
@@ -92,49 +94,11 @@ def take_answer(
         topics=answer.topics,
         now=now,
     )
-    speaks_for_contact = signed_in or contact.user_id is None or _reads_mail_of(contact, owns)
     if not answer.given:
-        if speaks_for_contact:
+        if speaker.speaks_for(contact):
             evidence.append(_said(answer, Action.DECLINE, contact=contact, text=text, at=at))
         return None
-    address = contacts.normalise(
-        answer.channel, answer.address or _address_in_use(contact, answer.channel), region=contact.country
-    )
-    topics = _topics_taken(text, answer.topics, answer.proven_age) if text is not None else []
-    if text is None or address is None or not topics:
-        logger.info(
-            "A ticked %s box of form %r was not taken: %s.",
-            answer.channel,
-            answer.form,
-            _problem(text, address),
-        )
-        return None
-    if answer.channel == SMS and asking.has_given_many(contact, address, at):
-        said = _said(answer, Action.UNASKED, contact=contact, text=text, at=at, address=address)
-        return questions.not_asked(said, Unasked.MANY_NUMBERS)
-    point = _claimed_point(contact, answer, address, signed_in=signed_in, owns=owns, now=now)
-    if point is None and answer.channel == EMAIL:
-        return None  # not an address of this person: there is nobody to ask
-    if point is not None and grants.is_settled(point, topics):
-        contacts.use(point)
-        return None
-    said = _said(answer, Action.GRANT, contact=contact, text=text, at=at, point=point, address=address)
-    said.actor = CUSTOMER if signed_in or owns else VISITOR
-    said.chosen = " ".join(topics) if topics != list(text.topics) else ""
-    said.is_primary, said.proven_age = answer.is_primary or None, answer.proven_age
-    if point is not None and owns == address and grants.never_stopped(answer.channel, address):
-        grants.confirm(said, now)
-    elif (
-        point is not None
-        and speaks_for_contact
-        and not answer.must_be_confirmed
-        and grants.counts_at_once(said)
-    ):
-        contacts.use(point)
-        grants.give(said, now)
-    else:
-        return questions.ask(said, via=SMS if point is not None and answer.channel == SMS else EMAIL, now=now)
-    return None
+    return _take_yes(contact, answer, text, speaker, at=at, now=now)
 
 
 @transaction.atomic
@@ -250,6 +214,76 @@ def has_answered(channel: str, topic: str, *, user_id: int | None, address: str)
     ).exists()
 
 
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """Who filled in a form, as far as the shop can tell."""
+
+    signed_in: bool
+    owns: str  #: the normalised address whose link they came by; empty: they came by none
+
+    @property
+    def actor(self) -> str:
+        return CUSTOMER if self.signed_in or self.owns else VISITOR
+
+    def speaks_for(self, contact: Contact) -> bool:
+        """Whether it may count as the contact's own word: of an account only its owner's does."""
+        return self.signed_in or contact.user_id is None or _reads_mail_of(contact, self.owns)
+
+
+def _take_yes(
+    contact: Contact,
+    answer: ConsentAnswer,
+    text: ConsentText | None,
+    speaker: _Speaker,
+    *,
+    at: datetime,
+    now: datetime,
+) -> Unasked | None:
+    address = contacts.normalise(
+        answer.channel, answer.address or _address_in_use(contact, answer.channel), region=contact.country
+    )
+    topics = _topics_taken(text, answer.topics, answer.proven_age) if text is not None else []
+    if text is None or address is None or not topics:
+        logger.info(
+            "A ticked %s box of form %r was not taken: %s.",
+            answer.channel,
+            answer.form,
+            _problem(text, address),
+        )
+        return None
+    if answer.channel == SMS and asking.has_given_many(contact, address, at):
+        said = _said(answer, Action.UNASKED, contact=contact, text=text, at=at, address=address)
+        return questions.not_asked(said, Unasked.MANY_NUMBERS)
+    point = _claimed_point(contact, answer, address, speaker, now)
+    if point is None and answer.channel == EMAIL:
+        return None  # not an address of this person: there is nobody to ask
+    # a number that waits for its YES is asked for it, also by who may have texts about orders there already
+    if point is not None and point.current and grants.is_settled(point, topics):
+        return None
+    said = _said(answer, Action.GRANT, contact=contact, text=text, at=at, point=point, address=address)
+    said.actor = speaker.actor
+    said.chosen = " ".join(topics) if topics != list(text.topics) else ""
+    said.is_primary, said.proven_age = answer.is_primary or None, answer.proven_age
+    return _grant_or_ask(said, speaker, must_be_confirmed=answer.must_be_confirmed, now=now)
+
+
+def _grant_or_ask(
+    said: ConsentEvent, speaker: _Speaker, *, must_be_confirmed: bool, now: datetime
+) -> Unasked | None:
+    """Write a yes down if it surely is that of the address's owner, else ask them; why not, if they cannot be."""
+    assert said.contact is not None
+    if said.point is None:
+        return questions.ask(said, via=EMAIL, now=now)
+    if speaker.owns == said.address and grants.never_stopped(said.channel, said.address):
+        grants.confirm(said, now)
+    elif speaker.speaks_for(said.contact) and not must_be_confirmed and grants.counts_at_once(said):
+        contacts.use(said.point)
+        grants.give(said, now)
+    else:
+        return questions.ask(said, via=said.channel, now=now)
+    return None
+
+
 def _address_in_use(contact: Contact, channel: str) -> str:
     point = contact.points.filter(channel=channel, current=True).first()
     return point.address if point else ""
@@ -261,7 +295,7 @@ def _reads_mail_of(contact: Contact, address: str) -> bool:
 
 
 def _claimed_point(
-    contact: Contact, answer: ConsentAnswer, address: str, *, signed_in: bool, owns: str, now: datetime
+    contact: Contact, answer: ConsentAnswer, address: str, speaker: _Speaker, now: datetime
 ) -> ContactPoint | None:
     """The contact's point for the address somebody typed; None while only the typing speaks for it.
 
@@ -273,11 +307,11 @@ def _claimed_point(
     known = contact.points.filter(channel=channel, address=address, current=True)
     if (proven := known.exclude(verified_at=None).first()) is not None:
         return proven  # whoever answers from there is the owner
-    if channel == EMAIL or owns == address:
+    if channel == EMAIL or speaker.owns == address:
         point = contact.points.filter(channel=channel, address=address).first()
-    elif signed_in:  # a number that was confirmed stays in use until the YES of the new one
+    elif speaker.signed_in:  # a number that was confirmed stays in use until the YES of the new one
         return contacts.claim_point(contact, channel, address, source=answer.form, now=now)
-    elif owns:  # the number in use is no news once it was agreed to; any other needs more than a link
+    elif speaker.owns:  # the number in use is no news once it was agreed to; any other needs more than a link
         point = known.filter(consents__answer=Answer.GRANTED).first()
     elif contact.user_id is None:
         point = contacts.set_point(contact, channel, address, source=answer.form, now=now, weak=True)

@@ -18,14 +18,14 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ..conf import settings
 from ..core import phones
 from ..core.facts import EMAIL, SMS, Answer, Basis
 from ..core.lifecycle import State
 from ..core.rulings import Reason
-from ..models import Belonging, Consent, Contact, ContactPoint
+from ..models import Belonging, Consent, Contact, ContactPoint, Suppression
 from . import enrolments, evidence, recall
 
 #: Subject of an event that concerns somebody whom the app knows already, by whatever address.
@@ -145,10 +145,13 @@ def claim_point(
 ) -> ContactPoint | None:
     """Note an address that its owner has yet to confirm: until then one that was confirmed stays in use.
 
-    As `set_point` where nothing in use was confirmed or agreed to, and for an address confirmed before.
+    As `set_point` for an address confirmed before, and where the one in use was not, or is blocked altogether.
     """
     point = _noted(contact, channel, address, source=source, now=now)
-    if point is not None and (point.verified_at is not None or not _is_proven(contact, channel)):
+    if point is None:
+        return None
+    proven = dict(_proven(contact.points.filter(channel=channel)).values_list("pk", "current"))
+    if point.pk in proven or not any(proven.values()):
         use(point)
     return point
 
@@ -192,8 +195,9 @@ def find_by_address(channel: str, address: str) -> list[Contact]:
 def of_nothing_but(channel: str, address: str) -> QuerySet[Contact]:
     """Contacts of whom nothing but this address is known: that of a number that spoke for itself."""
     found = Contact.objects.filter(points__channel=channel, points__address=address, user=None)
-    more = ContactPoint.objects.exclude(channel=channel, address=address)
-    return found.filter(merged_into=None).exclude(pk__in=more.values("contact_id"))
+    # asked of each contact found: as a list of ids it would hold nearly every address of the shop
+    more = ContactPoint.objects.filter(contact=OuterRef("pk")).exclude(channel=channel, address=address)
+    return found.filter(merged_into=None).exclude(Exists(more))
 
 
 def addresses_in_use(contact_ids: Collection[int], channel: str) -> dict[int, str]:
@@ -292,10 +296,12 @@ def _learn(contact: Contact, *, overwrite: bool, **details: str) -> None:
         if value and value != known and not is_chosen and (overwrite or not known):
             setattr(contact, field, value)
             changed.append(field)
-    if changed:
+    if not changed:
+        return
+    with transaction.atomic():
         contact.save(update_fields=changed)
-    if _PLACE.intersection(changed):
-        recall.replan(contact.messages.filter(state=State.CLAIMED))
+        if _PLACE.intersection(changed):
+            recall.replan(contact.messages.filter(state=State.CLAIMED))
 
 
 def _email_of(user_id: int | None) -> str | None:
@@ -377,14 +383,20 @@ def _is_relied_on(contact: Contact, channel: str) -> bool:
     ).exists()
 
 
-def _is_proven(contact: Contact, channel: str) -> bool:
-    """Whether the owner of the address in use has confirmed it, or agreed in writing to be written to there.
+def _proven(points: QuerySet[ContactPoint]) -> QuerySet[ContactPoint]:
+    """Those whose owner has confirmed them, or agreed in writing to be written to there.
 
-    A yes to texts about an order counts as soon as it is typed, so it proves nothing.
+    A yes to texts about an order counts as soon as it is typed, so it proves nothing. None that is blocked
+    altogether: a number that went dead must not keep out of use the one given in its place.
     """
     agreed = Q(consents__answer=Answer.GRANTED, consents__basis=Basis.EXPRESS_WRITTEN)
-    in_use = contact.points.filter(channel=channel, current=True)
-    return in_use.filter(Q(verified_at__isnull=False) | agreed).exists()
+    blocks = Suppression.objects.filter(
+        channel=OuterRef("channel"),
+        digest=OuterRef("digest"),
+        scope=Suppression.Scope.EVERYTHING,
+        lifted_at=None,
+    )
+    return points.filter(Q(verified_at__isnull=False) | agreed).exclude(Exists(blocks))
 
 
 def _merge_points(keep: Contact, gone: Contact, now: datetime) -> set[str]:

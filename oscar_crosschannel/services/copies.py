@@ -156,7 +156,7 @@ def source(planned: PlannedFlow, step: Step, channel_key: str, language: str, pa
     key = CopyKey(planned.flow_id, planned.plan.key, step.key, channel_key, language)
     copy = rendering.load_copies([key]).get(key)
     own = getattr(copy, part) if copy is not None else None
-    return own if own is not None else rendering.source_of(key, part)
+    return own if own is not None else rendering.source_of(rendering.file_of(key, part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,17 +203,35 @@ class Promise:
 
 def empty_promises(planned: PlannedFlow, plan: Plan, words: Iterable[Copy]) -> Iterator[Promise]:
     """Where a flow that ran by this plan, with these words, would say a code that it does not give."""
-    rows = {(row.step_key, row.channel, row.language): row for row in words if not row.variant}
+    kept = list(words)
     for step in plan.steps:
-        for channel_key in () if step.voucher else step.channels:
-            key = CopyKey(planned.flow_id, planned.plan.key, step.key, channel_key, "")
-            for part in parts_of(channel_key):
-                shipped = promotion.says_code_in_file(key, part)
-                for language in languages():
-                    row = _in_force(replace(key, language=language), rows)
-                    own = getattr(row, part) if row is not None else None
-                    if shipped if own is None else promotion.says_code(own):
-                        yield Promise(step.key, channel_key, part, language)
+        for key, part, own in () if step.voucher else _own_words(planned, step, kept):
+            shipped = promotion.promises_code_in_file(key, part)
+            for language, written in own.items():
+                if shipped if written is None else promotion.promises_code(written):
+                    yield Promise(step.key, key.channel, part, language)
+
+
+def says_code(planned: PlannedFlow, step: Step, words: Iterable[Copy]) -> bool:
+    """Whether a step, with these words, says a code in any language, on any of its channels."""
+    return any(
+        promotion.says_code_in_file(key, part) if written is None else promotion.says_code(written)
+        for key, part, own in _own_words(planned, step, words)
+        for written in own.values()
+    )
+
+
+def _own_words(
+    planned: PlannedFlow, step: Step, words: Iterable[Copy]
+) -> Iterator[tuple[CopyKey, str, Mapping[str, str | None]]]:
+    """By channel and part, what the merchant wrote in each language; None where the shipped words speak."""
+    rows = {(row.step_key, row.channel, row.language): row for row in words if not row.variant}
+    for channel_key in step.channels:
+        key = CopyKey(planned.flow_id, planned.plan.key, step.key, channel_key, "")
+        found = {language: _in_force(replace(key, language=language), rows) for language in languages()}
+        for part in parts_of(channel_key):
+            own = {language: getattr(row, part, None) for language, row in found.items()}
+            yield key, part, own
 
 
 def find(key: CopyKey) -> Copy | None:
@@ -340,7 +358,7 @@ def _shipped_promises(planned: PlannedFlow, step: Step, words: Copy) -> Iterator
         return
     key = key_of(planned, words)
     for part in parts_of(words.channel):
-        if getattr(words, part) is None and promotion.says_code_in_file(key, part):
+        if getattr(words, part) is None and promotion.promises_code_in_file(key, part):
             yield Problem(_("The shipped words say a code, and this step gives none."), part)
 
 
@@ -409,7 +427,7 @@ def _refusals(
     if why:
         yield Problem(why)
     elif key.channel == SMS and planned.purpose is Purpose.MARKETING:
-        rule = next(limits.one_way_places(), None)  # what is added is the same in all of them
+        rule = limits.one_way_place()  # what is added is the same in all of them
         why = _refusal(key, planned, words, context, one_way=True) if rule is not None else ""
         if rule is not None and why:
             yield Problem(why, place=rule.key)

@@ -24,7 +24,7 @@ from ..core.facts import EMAIL, SMS, Purpose
 from ..core.lifecycle import OPEN, State, Status, rises
 from ..core.outbound import Effect, SenderBroken
 from ..models import Attempt, ContactPoint, DeliveryEvent, Enrolment, Guard, Message, Suppression
-from . import alerts, consents, contacts, failures, guards
+from . import alerts, consents, contacts, failures, guards, inbox
 from .plans import Plans
 from .resting import Rests
 
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 #: Providers are asked about attempts no older than this, and about so many at once.
 LOOK_BACK = timedelta(days=3)
 MOST_LOOK_UPS = 50
+
+#: Name of the note that the operator has been told of a code.
+UNKNOWN_CODE = "provider.code_unknown"
 
 #: Purposes for which another channel takes over when one could not deliver.
 FALLING_BACK = frozenset({Purpose.TRANSACTIONAL, Purpose.REQUESTED, Purpose.CRITICAL})
@@ -152,9 +155,12 @@ def _cause(effect: Effect, channel_key: str) -> Suppression.Cause:
     return Suppression.Cause.CARRIER_BLOCK if channel_key == SMS else Suppression.Cause.REVOKED
 
 
-def alert_unknown_code(code: str) -> None:
-    """A provider's error that the code table does not know: the operator should add it."""
-    alerts.tell("unknown_provider_code", f"the provider's error {code} is unknown and was taken as permanent")
+def alert_unknown_code(code: str, *, now: datetime) -> None:
+    """A provider's error that the code table does not know: the operator should add it. Told once a day."""
+    note = Event(name=UNKNOWN_CODE, key=f"{code}:{now:%Y-%m-%d}", occurred_at=now)
+    if inbox.record(note, now=now, settled=True):
+        what = f"a provider's error {code} is unknown" if code else "a provider refused without a code"
+        alerts.tell("unknown_provider_code", f"{what}; it was taken as permanent")
 
 
 def overdue(now: datetime) -> QuerySet[Attempt]:
@@ -282,7 +288,7 @@ def _learn(attempt: Attempt, code: codes.Code, now: datetime) -> None:
     if code.outcome is codes.Outcome.SENDER_BROKEN:
         Rests.load().rest(SMS, SenderBroken(code.meaning, code=code.code), now=now)
     if code.alert and not code.known:
-        alert_unknown_code(code.code)
+        alert_unknown_code(code.code, now=now)
     if code.effect is not Effect.NONE and (number := _address(attempt)) and _came_often(attempt, code):
         apply_effect(code.effect, SMS, number, now=now, code=code.code)
 

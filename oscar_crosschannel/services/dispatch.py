@@ -277,7 +277,7 @@ class _Tick:
                         code=refusal.code,
                     )
                 if refusal.alert:
-                    delivery.alert_unknown_code(refusal.code)
+                    delivery.alert_unknown_code(refusal.code, now=self.clock())
             case Receipt():
                 self.rests.recovered(result.claim.channel)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..channels.loading import channel
 from ..models import Copy, FlowVersion
 from . import flow_versions, rendering
 from .rendering import CopyKey
 
 #: So many earlier words are tried, the latest first. Versions of a flow that left them as they were do not count.
 MOST = 20
+#: So far back versions are read, each with all the words of its flow; a message is waiting for the answer.
+READ = 200
 
 
 class EarlierWords:
@@ -27,11 +28,11 @@ class EarlierWords:
 
 
 def _instead(key: CopyKey, broken: Copy | None) -> Iterator[Copy | None]:
-    if _has_shipped_words(key):
+    if rendering.ships(key):
         if broken is None:
             return  # whatever the merchant wrote before, they have gone back from it
         yield None
-    versions = FlowVersion.objects.filter(flow_id=key.flow_id).order_by("-number")
+    versions = FlowVersion.objects.filter(flow_id=key.flow_id).order_by("-number")[:READ]
     tried = [broken]
     for version in versions.iterator(chunk_size=10):
         copy = _words(version, key)
@@ -40,11 +41,6 @@ def _instead(key: CopyKey, broken: Copy | None) -> Iterator[Copy | None]:
             yield copy
         if len(tried) > MOST:
             return
-
-
-def _has_shipped_words(key: CopyKey) -> bool:
-    """Whether a message can be made of the files that come with the flow."""
-    return all(rendering.has_file(key, part) for part in channel(key.channel).parts - {"html"})
 
 
 def _words(version: FlowVersion, key: CopyKey) -> Copy | None:

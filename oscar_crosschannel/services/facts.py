@@ -1,4 +1,4 @@
-"""Reading rows into what policies may know: five statements for a batch, whatever its size."""
+"""Reading rows into what policies may know: as many statements for a full batch as for one message."""
 
 from __future__ import annotations
 

@@ -61,10 +61,10 @@ def is_settled(point: ContactPoint, topics: Collection[str]) -> bool:
 
 
 def counts_at_once(said: ConsentEvent) -> bool:
-    """Whether no confirmation is asked for on this channel, and nobody ever said stop for this address.
+    """Whether this yes needs no confirmation: the shop asks for none on its channel and in its country.
 
-    Texts about an order that was placed need none: whoever gave the number for it is written to, unless the
-    number would take the place of one that was confirmed.
+    At the number in use texts about orders need none, nor does what an order asks for, beside that order. But
+    every yes needs one for an address that is blocked, or for which somebody ever said stop.
     """
     assert said.contact is not None
     assert said.text is not None

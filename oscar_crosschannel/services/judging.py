@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
 
 from ..conf import settings
@@ -92,10 +92,12 @@ def judge(
     """Judge up to a batch of due messages of one lane."""
     token = uuid4()
     with transaction.atomic():
-        messages = _undisputed(_locked(lane, now))
+        due_now = _locked(lane, now)
+        asked = _points_asked(due_now, now)
+        messages = _undisputed(due_now, asked)
         if not messages:
             return Batch(token, 0, ())
-        verdicts, known = _verdicts(messages, plans, limits, policies, now=now, closed=closed)
+        verdicts, known = _verdicts(messages, asked, plans, limits, policies, now=now, closed=closed)
         claims = [
             _claim(message, verdict, plans, known[message.pk], now)
             for message in messages
@@ -132,14 +134,21 @@ def _locked(lane: int, now: datetime) -> list[Message]:
     )
 
 
-def _undisputed(messages: Sequence[Message]) -> list[Message]:
+def _points_asked(messages: Sequence[Message], now: datetime) -> dict[int, ContactPoint]:
+    """By contact id the number to be asked for its YES where another one is in use. No statement without questions."""
+    people = {message.contact_id for message in messages if message.topic == topics.QUESTIONS}
+    return questions.points_asked(people, now=now) if people else {}
+
+
+def _undisputed(messages: Sequence[Message], asked: Mapping[int, ContactPoint]) -> list[Message]:
     """Leave out whose address another worker may be judging for somebody else: legal caps count by address.
 
     The lock of an address is that of the first contact who ever used it. What is left out stays due.
     """
     people = {message.contact_id for message in messages}
     users = ContactPoint.objects.filter(digest=OuterRef("digest")).order_by("contact_id")
-    mine = ContactPoint.objects.filter(contact_id__in=people, current=True)
+    written_to = Q(current=True) | Q(pk__in=[point.pk for point in asked.values()])
+    mine = ContactPoint.objects.filter(written_to, contact_id__in=people)
     first_users = list(mine.values_list("contact_id", Subquery(users.values("contact_id")[:1])))
     others = {first for _, first in first_users} - people
     if not others:
@@ -152,6 +161,7 @@ def _undisputed(messages: Sequence[Message]) -> list[Message]:
 
 def _verdicts(
     messages: Sequence[Message],
+    asked: Mapping[int, ContactPoint],
     plans: Plans,
     limits: Limits,
     policies: Sequence[Policy],
@@ -160,9 +170,10 @@ def _verdicts(
     closed: Mapping[str, datetime],
 ) -> tuple[dict[int, Decision], dict[int, Facts]]:
     """What is decided, and what was known for it, by message id."""
-    known = _known(messages, plans, limits, now=now, closed=closed)
+    known = _known(messages, asked, plans, limits, now=now, closed=closed)
     verdicts: dict[int, Decision] = {}
-    candidates: dict[int, list[Candidate]] = defaultdict(list)  # together is judged what shares its facts
+    # together is judged what shares its facts: of whom they are, and whether of the number that is asked
+    candidates: dict[tuple[int, bool], list[Candidate]] = defaultdict(list)
     unmet = conditions.unmet(messages, plans)
     for message in messages:
         planned = plans.get(message.flow_id)
@@ -173,7 +184,7 @@ def _verdicts(
             verdicts[message.pk] = Drop(Reason.FLOW_OFF, ())
         else:
             candidate = candidate_of(message, step, plans, condition_met=message.pk not in unmet)
-            candidates[id(known[message.pk])].append(candidate)
+            candidates[message.contact_id, _asks_another(message, asked)].append(candidate)
     sent: dict[str, list[Sent]] = defaultdict(list)
     for group in candidates.values():
         informed = _informed(known[group[0].id], sent)
@@ -188,6 +199,7 @@ def _verdicts(
 
 def _known(
     messages: Sequence[Message],
+    asked: Mapping[int, ContactPoint],
     plans: Plans,
     limits: Limits,
     *,
@@ -197,14 +209,18 @@ def _known(
     """Facts by message id. A number is itself asked for its YES, also while another one is in use."""
     people = facts.gather([message.contact for message in messages], plans, limits, now=now, closed=closed)
     known = {message.pk: people[message.contact_id] for message in messages}
-    asking = [message for message in messages if message.topic == topics.QUESTIONS]
-    asked = questions.points_asked({message.contact_id for message in asking}) if asking else {}
-    if asked:
-        theirs = [message for message in asking if message.contact_id in asked]
-        contacts = [message.contact for message in theirs]
-        there = facts.gather(contacts, plans, limits, now=now, closed=closed, instead=asked)
-        known |= {message.pk: there[message.contact_id] for message in theirs}
+    to_others = [message for message in messages if _asks_another(message, asked)]
+    if to_others:
+        contacts = [message.contact for message in to_others]
+        points = {message.contact_id: asked[message.contact_id] for message in to_others}
+        of_the_asked = facts.gather(contacts, plans, limits, now=now, closed=closed, instead=points)
+        known |= {message.pk: of_the_asked[message.contact_id] for message in to_others}
     return known
+
+
+def _asks_another(message: Message, asked: Mapping[int, ContactPoint]) -> bool:
+    """Whether this is a question to a number of the contact that is not in use."""
+    return message.topic == topics.QUESTIONS and message.contact_id in asked
 
 
 def _informed(known: Facts, sent: Mapping[str, Sequence[Sent]]) -> Facts:

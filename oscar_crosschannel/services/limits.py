@@ -5,7 +5,7 @@ Also what follows from them for one person, for policies and for the pages that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -66,15 +66,15 @@ def load_book() -> LawBook:
     return law.book({row.place: changes(row) for row in TextingRule.objects.all()})
 
 
-def one_way_places() -> Iterator[PlaceRule]:
-    """Where nobody can reply to a text, of the places whose numbers the shop knows."""
-    numbers = ContactPoint.objects.filter(channel=SMS, current=True)
-    for rule in load_book().rows.values():
-        if not rule.one_way:
-            continue
-        country = rule.key.partition("-")[0]
-        if rule.key == DEFAULT or numbers.filter(country=country).exists():
-            yield rule
+def one_way_place() -> PlaceRule | None:
+    """A place where nobody can reply to a text and the shop knows numbers of. Two statements, the second by an index."""
+    rows = sorted(load_book().rows.items(), reverse=True)  # a country's own row comes after its states'
+    rules = {key.partition("-")[0]: rule for key, rule in rows if rule.one_way}
+    if DEFAULT in rules:
+        return rules[DEFAULT]
+    numbers = ContactPoint.objects.filter(channel=SMS, current=True, country__in=sorted(rules))
+    country = numbers.order_by().values_list("country", flat=True)[:1]  # in any order: the first there is
+    return next((rules[each] for each in country), None)
 
 
 def configured_caps() -> tuple[Cap, ...]:

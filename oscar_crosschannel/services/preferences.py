@@ -118,7 +118,7 @@ class Preferences:
     reaches: Mapping[str, Reach]
     #: by kind: what one agrees to by switching something on, naming all that can be
     words: Mapping[str, Wording]
-    #: numbers that have yet to be confirmed by email before they are asked
+    #: numbers, maybe the one in use, of which a question in the mailbox has yet to be answered
     to_confirm: tuple[str, ...]
     #: numbers that were asked for their YES, while another one is in use
     to_answer: tuple[str, ...]
@@ -215,13 +215,14 @@ def read(visitor: Visitor, *, language: str, now: datetime) -> Preferences:
         for topic in topics.in_order()
         if topic.offered or topic.key in answered
     )
-    to_confirm, to_answer = _waiting(visitor, reaches[SMS].address, now)
+    mailed, texted = _waiting(visitor, now)
+    new = texted - {reaches[SMS].address}  # of the one in use its topics tell that they wait
     return Preferences(
         topics=shown,
         reaches=reaches,
         words=_words(shown, visitor, reaches[SMS], language),
-        to_confirm=to_confirm,
-        to_answer=to_answer,
+        to_confirm=tuple(sorted(mailed - new)),
+        to_answer=tuple(sorted(new)),
     )
 
 
@@ -391,20 +392,20 @@ def _words(
     return {kind: vocabulary.wording(kind, keys) for kind, keys in named.items()}
 
 
-def _waiting(visitor: Visitor, in_use: str, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Numbers that are not in use yet: those that wait for the button in an email, and those for their YES."""
+def _waiting(visitor: Visitor, now: datetime) -> tuple[set[str], set[str]]:
+    """Numbers that wait for the button in an email, and those that wait for their own YES."""
     if visitor.contact is None:
-        return (), ()
+        return set(), set()
     asked = ConsentEvent.objects.filter(
         contact=visitor.contact,
         channel=SMS,
         action=ConsentEvent.Action.REQUEST,
         expires_at__gt=now,
-    ).exclude(address=in_use)
+    )
     waiting = consents.unanswered(asked.values_list("pk", flat=True)).values()
     texted = {request.address for request in waiting if request.point_id is not None}
-    mailed = {request.address for request in waiting} - texted
-    return tuple(sorted(mailed)), tuple(sorted(texted))
+    mailed = {request.address for request in waiting if request.point_id is None}
+    return mailed, texted
 
 
 def _known(visitor: Visitor, now: datetime) -> Contact:
@@ -462,7 +463,9 @@ def _answers(
         if topic in purposes:
             kind = wordings.kind_for(channel, Purpose(purposes[topic]))
             by_words.setdefault((channel, kind), []).append(topic)
-    for (channel, kind), keys in by_words.items():
+    # a number is asked once: for what it never gets without its YES, before what comes with orders anyway
+    in_turn = sorted(by_words.items(), key=lambda group: group[0][1] == wordings.ORDER_TEXTS)
+    for (channel, kind), keys in in_turn:
         digest, named = wishes.words.get(kind, ("", ()))
         shown = wordings.shown(
             digest, channel=channel, language=wishes.language, kind=kind, topics=named, now=now

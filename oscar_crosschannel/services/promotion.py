@@ -8,13 +8,10 @@ calls them so. Words that say a code without asking whether there is one need a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.base import Lexer, TokenType
-from django.template.loader import get_template
 
 from ..core.facts import Purpose
 from .rendering import CopyKey, file_of, source_of
@@ -56,45 +53,70 @@ def mentions(words: str) -> Iterator[Mention]:
 
 def mentions_in_file(key: CopyKey, part: str) -> Iterator[Mention]:
     """The same of the words that ship with a flow."""
-    yield from mentions(source_of(key, part))
+    yield from mentions(source_of(file_of(key, part)))
 
 
 def says_code(words: str) -> bool:
-    """Whether these words say an exclusive code, and do not ask first whether there is one."""
-    return any(_CODE.search(_QUOTED.sub("", tag)) for tag in _unasked(words))
+    """Whether these words say an exclusive code, asked for or not."""
+    return any(map(_has_code, _said(words)))
 
 
 def says_code_in_file(key: CopyKey, part: str) -> bool:
     """The same of the words that ship with a flow, and of what they include. Broken ones say nothing."""
+    return any(map(_has_code, _said_in_file(key, part, _said)))
+
+
+def promises_code(words: str) -> bool:
+    """Whether these words say an exclusive code, and do not ask first whether there is one."""
+    return any(map(_has_code, _unasked(words)))
+
+
+def promises_code_in_file(key: CopyKey, part: str) -> bool:
+    """The same of the words that ship with a flow, and of what they include. Broken ones say nothing."""
+    return any(map(_has_code, _said_in_file(key, part, _unasked)))
+
+
+def _has_code(tag: str) -> bool:
+    return bool(_CODE.search(_QUOTED.sub("", tag)))
+
+
+def _said_in_file(key: CopyKey, part: str, said: Callable[[str], Iterator[str]]) -> Iterator[str]:
+    """What `said` finds in a shipped file, and in those that it includes there."""
     names, known = [file_of(key, part)], set()
     while names:
         name = names.pop()
         if name in known:
             continue
         known.add(name)
-        words = _written(name)
-        if says_code(words):
-            return True
-        names += [found[1] for tag in _unasked(words) if (found := _INCLUDED.match(tag))]
-    return False
+        for tag in said(source_of(name)):
+            yield tag
+            if found := _INCLUDED.match(tag):
+                names.append(found[1])
+
+
+def _said(words: str) -> Iterator[str]:
+    """The tags and variables; not what is only asked for."""
+    for tag, _is_asked in _tags(words):
+        yield tag
 
 
 def _unasked(words: str) -> Iterator[str]:
-    """The tags and variables outside of every `if` that asks for a code."""
+    """Those outside of every `if` that asks for a code."""
+    for tag, is_asked in _tags(words):
+        if not is_asked:
+            yield tag
+
+
+def _tags(words: str) -> Iterator[tuple[str, bool]]:
+    """The tags and variables, without conditions, and of each whether an `if` around it asks for a code."""
     asking: list[bool] = []  # of each `if` that is open, whether it asks for a code
     for token in Lexer(words).tokenize():
         tag = token.contents.partition(" ")[0] if token.token_type is TokenType.BLOCK else ""
         if tag == "if":
-            asking.append(bool(_CODE.search(_QUOTED.sub("", token.contents))))
+            asking.append(_has_code(token.contents))
+        elif tag == "elif":
+            asking[-1:] = [is_asked or _has_code(token.contents) for is_asked in asking[-1:]]
         elif tag == "endif":
             del asking[-1:]
-        elif token.token_type in (TokenType.VAR, TokenType.BLOCK) and not any(asking):
-            yield token.contents
-
-
-def _written(name: str) -> str:
-    try:
-        file: Any = get_template(name)
-    except (TemplateDoesNotExist, TemplateSyntaxError):
-        return ""
-    return str(file.template.source)
+        elif token.token_type in (TokenType.VAR, TokenType.BLOCK):
+            yield token.contents, any(asking)

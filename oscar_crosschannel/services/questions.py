@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce
 
 from ..conf import Settings, settings
 from ..core.consent import Unasked
@@ -34,7 +33,8 @@ def ask(said: ConsentEvent, *, via: str, now: datetime) -> Unasked | None:
     if via == SMS:
         asking.take_turn(now)
     still_open = _unanswered().filter(channel=said.channel, address=said.address, expires_at__gt=now)
-    if still_open.filter(contact=said.contact, point=said.point).exists():
+    is_open = still_open.filter(contact=said.contact, point=said.point).exists()
+    if is_open and (via != SMS or _is_last_asked(said, now)):
         return None
     was_texted = via == SMS and still_open.exclude(point=None).exists()
     why_not = None if was_texted else _objection(said, via)
@@ -44,21 +44,8 @@ def ask(said: ConsentEvent, *, via: str, now: datetime) -> Unasked | None:
         asked_at, why_not = opens or now, None if opens else Unasked.NO_OPEN_HOURS
     if why_not is not None:
         return not_asked(said, why_not)
-    expires = asked_at + opt_in_expiry(via)
-    request = evidence.append(
-        grants.copy_of(said, action=Action.REQUEST, basis=Basis.NONE, expires_at=expires)
-    )
-    over = Event(
-        name=REQUEST_OVER,
-        key=f"{said.channel}:{request.pk}",
-        occurred_at=said.at,
-        subjects={"consent_request": request.pk},
-        not_before=expires,
-    )
-    question = replace(over, name=f"consent.requested.{via}", not_before=None)
-    # was it texted because of another contact who gave this number, one yes answers both
-    inbox.publish(over, *([] if was_texted else [question]), now=now)
-    contacts.remember("consent_request", request.pk, said.contact)
+    # was it texted because of another contact who gave this number, or of an earlier form, one yes answers all
+    _note_request(said, via, expires=asked_at + opt_in_expiry(via), is_asked=not was_texted, now=now)
     return None
 
 
@@ -80,7 +67,7 @@ def confirm_reply(phone: str, *, body: str, provider_id: str, now: datetime) -> 
     contacts.lock([contact.pk for contact in contacts.find_by_address(SMS, address)])
     asked = _unanswered().filter(channel=SMS, address=address, expires_at__gt=now)
     confirmed: list[str] = []
-    for request in asked.exclude(point=None):
+    for request in asked.exclude(point=None).order_by("pk"):
         answer = _answer_to(request, mechanism="reply", at=now)
         if answer is None or answer.point is None:
             continue
@@ -103,7 +90,8 @@ def asked_lately(address: str, *, now: datetime) -> ContactPoint | None:
     asked = set(texted.filter(at__gt=since, point__isnull=False).values_list("point_id", flat=True))
     points = ContactPoint.objects.filter(channel=SMS, address=address, contact__merged_into=None)
     users = points.filter(Q(current=True) | Q(pk__in=asked))
-    people = users.exclude(contact__in=contacts.of_nothing_but(SMS, address))[:2]
+    nobody = list(contacts.of_nothing_but(SMS, address).values_list("pk", flat=True))
+    people = users.exclude(contact_id__in=nobody)[:2]
     return people[0] if len(people) == 1 and people[0].pk in asked else None
 
 
@@ -151,17 +139,24 @@ def unanswered(request_event_ids: Collection[int]) -> dict[int, ConsentEvent]:
     return {request.pk: request for request in asked}
 
 
-def numbers_asked(contact_ids: Collection[int]) -> dict[int, str]:
-    """The number that was last to be asked by text for each contact, by contact id. One statement."""
-    theirs = Q(contact__in=contact_ids) | Q(contact__merged_into__in=contact_ids)
-    asked = ConsentEvent.objects.filter(theirs, action=Action.REQUEST, channel=SMS, point__isnull=False)
-    who = Coalesce("contact__merged_into_id", "contact_id")
-    return dict(asked.order_by("pk").values_list(who, "address"))
+def numbers_asked(contact_ids: Collection[int], *, now: datetime) -> dict[int, str]:
+    """The number that was last to be asked by text for each contact, by contact id. Two statements.
+
+    It has said YES, or still can: one that said STOP instead tells nothing of those that were given before.
+    """
+    # not an OR over two tables, because that reads every question of the shop
+    merged = dict(Contact.objects.filter(merged_into__in=contact_ids).values_list("pk", "merged_into_id"))
+    theirs = ConsentEvent.objects.filter(contact_id__in=[*contact_ids, *merged], channel=SMS)
+    agreed = Exists(ConsentEvent.objects.filter(request=OuterRef("pk"), action=Action.GRANT))
+    counting = theirs.filter(agreed | Q(~_is_closed(), expires_at__gt=now))
+    asked = counting.filter(action=Action.REQUEST, point__isnull=False).order_by("pk")
+    rows = asked.values_list("contact_id", "address")
+    return {merged.get(contact_id) or contact_id: address for contact_id, address in rows}
 
 
-def points_asked(contact_ids: Collection[int]) -> dict[int, ContactPoint]:
+def points_asked(contact_ids: Collection[int], *, now: datetime) -> dict[int, ContactPoint]:
     """Of `numbers_asked` those that wait for their YES while another number is in use, by contact id."""
-    numbers = numbers_asked(contact_ids)
+    numbers = numbers_asked(contact_ids, now=now)
     waiting = ContactPoint.objects.filter(contact_id__in=numbers, channel=SMS, current=False)
     found = waiting.filter(address__in=numbers.values())
     return {point.contact_id: point for point in found if point.address == numbers[point.contact_id]}
@@ -192,15 +187,42 @@ def _objection(said: ConsentEvent, via: str) -> Unasked | None:
     return asking.objection_to_text(said) if via == SMS else asking.objection_to_email(said.contact)
 
 
+def _is_last_asked(said: ConsentEvent, now: datetime) -> bool:
+    """Whether the person gave no other number to be asked since: who corrects a correction means the last."""
+    assert said.contact is not None
+    return numbers_asked([said.contact.pk], now=now).get(said.contact.pk) == said.address
+
+
+def _note_request(said: ConsentEvent, via: str, *, expires: datetime, is_asked: bool, now: datetime) -> None:
+    """Put a request into the ledger, and publish its end and, if `is_asked`, its question."""
+    assert said.contact is not None
+    request = evidence.append(
+        grants.copy_of(said, action=Action.REQUEST, basis=Basis.NONE, expires_at=expires)
+    )
+    over = Event(
+        name=REQUEST_OVER,
+        key=f"{said.channel}:{request.pk}",
+        occurred_at=said.at,
+        subjects={"consent_request": request.pk},
+        not_before=expires,
+    )
+    question = replace(over, name=f"consent.requested.{via}", not_before=None)
+    inbox.publish(over, *([question] if is_asked else []), now=now)
+    contacts.remember("consent_request", request.pk, said.contact)
+
+
 def _unanswered() -> QuerySet[ConsentEvent]:
     """Requests that were neither confirmed nor overtaken by a stop from the address."""
+    return ConsentEvent.objects.filter(~_is_closed(), action=Action.REQUEST)
+
+
+def _is_closed() -> Exists:
+    """Of a request: it was answered, it has run out, or its address said stop since."""
     answered = Q(request=OuterRef("pk"), action__in=[Action.GRANT, Action.REQUEST, Action.EXPIRE])
     stopped = Q(
         channel=OuterRef("channel"), address=OuterRef("address"), action=Action.REVOKE, pk__gt=OuterRef("pk")
     )
-    return ConsentEvent.objects.filter(action=Action.REQUEST).exclude(
-        Exists(ConsentEvent.objects.filter(answered | stopped))
-    )
+    return Exists(ConsentEvent.objects.filter(answered | stopped))
 
 
 def _answer_to(request: ConsentEvent, *, mechanism: str, at: datetime) -> ConsentEvent | None:

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings as django_settings
 from django.db.models import Q
-from django.template import Context as TemplateContext, TemplateDoesNotExist
+from django.template import Context as TemplateContext, TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 from django.utils import timezone, translation
 from django.utils.safestring import mark_safe
 
+from ..channels.loading import channel
 from ..core.facts import EMAIL
 from ..models import Copy
 from . import copy_language
@@ -121,11 +122,16 @@ def has_file(key: CopyKey, part: str) -> bool:
     return True
 
 
-def source_of(key: CopyKey, part: str) -> str:
-    """The words that ship with a flow as they are written in their file; empty where there are none."""
+def ships(key: CopyKey) -> bool:
+    """Whether a message can be made of the files that come with the flow; HTML may be missing."""
+    return all(has_file(key, part) for part in channel(key.channel).parts - {"html"})
+
+
+def source_of(name: str) -> str:
+    """A template as it is written in its file; empty where there is none, or a broken one, which says nothing."""
     try:
-        file: Any = get_template(file_of(key, part))
-    except TemplateDoesNotExist:
+        file: Any = get_template(name)
+    except (TemplateDoesNotExist, TemplateSyntaxError):
         return ""
     return str(file.template.source)
 

@@ -38,22 +38,45 @@ def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int,
         for grant in VoucherGrant.objects.filter(message__in=[message for message, _ in wanted])
     }
     old = {pk: grant for pk, grant in known.items() if _is_old(grant, now)}
-    asleep = _unspent(old)
+    renewable = _unspent(old)
     fresh = [(message, step) for message, step in wanted if message.pk not in known]
     fresh = fresh[: _spend(len(fresh), now)]
     requests = [_request(message, step, now) for message, step in fresh]
-    again = [
-        # the key that codes are made with may be another one by now
-        replace(_request(message, step, now), code=asleep[message.pk].code)
-        for message, step in wanted
-        if message.pk in asleep
-    ]
+    again = _requests_again(renewable, wanted, now)
     voucher_ids = shop().issue_vouchers([*requests, *again]) if requests or again else {}
-    contacts = {message.pk: message.contact_id for message, _ in fresh}
+    created = _create(requests, {message.pk: message for message, _ in fresh}, voucher_ids, now)
+    _renew([(renewable[request.message_id], request) for request in again], voucher_ids, now)
+    usable = {
+        pk: grant
+        for pk, grant in known.items()
+        if (pk not in old or pk in renewable) and grant.valid_until > now and grant.withdrawn_at is None
+    }
+    return usable | {grant.message_id: grant for grant in created}
+
+
+def _requests_again(
+    renewable: Mapping[int, VoucherGrant], wanted: Sequence[tuple[Message, Step]], now: datetime
+) -> list[VoucherRequest]:
+    """What to ask the shop for so that these codes are valid anew."""
+    return [
+        # the key that codes are made with may be another one by now
+        replace(_request(message, step, now), code=renewable[message.pk].code)
+        for message, step in wanted
+        if message.pk in renewable
+    ]
+
+
+def _create(
+    requests: Sequence[VoucherRequest],
+    messages: Mapping[int, Message],
+    voucher_ids: Mapping[int, int],
+    now: datetime,
+) -> list[VoucherGrant]:
+    """Write down the codes that the shop made; the day gets back what it had no offer for."""
     created = [
         VoucherGrant(
             message_id=request.message_id,
-            contact_id=contacts[request.message_id],
+            contact_id=messages[request.message_id].contact_id,
             voucher_id=voucher_ids[request.message_id],
             code=request.code,
             granted_at=now,
@@ -64,13 +87,7 @@ def grant(wanted: Sequence[tuple[Message, Step]], *, now: datetime) -> dict[int,
     ]
     rows.insert_new(VoucherGrant, created)
     _give_back(len(requests) - len(created), now)
-    _revive([(asleep[request.message_id], request) for request in again], voucher_ids, now)
-    usable = {
-        pk: grant
-        for pk, grant in known.items()
-        if (pk not in old or pk in asleep) and grant.valid_until > now and grant.withdrawn_at is None
-    }
-    return usable | {grant.message_id: grant for grant in created}
+    return created
 
 
 def _is_old(grant: VoucherGrant, now: datetime) -> bool:
@@ -82,12 +99,12 @@ def _unspent(grants: Mapping[int, VoucherGrant]) -> dict[int, VoucherGrant]:
     return {pk: grant for pk, grant in grants.items() if grant.pk not in spent}
 
 
-def _revive(
-    asleep: Sequence[tuple[VoucherGrant, VoucherRequest]], voucher_ids: Mapping[int, int], now: datetime
+def _renew(
+    grants: Sequence[tuple[VoucherGrant, VoucherRequest]], voucher_ids: Mapping[int, int], now: datetime
 ) -> None:
     """Let codes that nobody was told be valid anew, where the shop served them. They were counted when made."""
     changes = []
-    for grant, request in asleep:
+    for grant, request in grants:
         if request.message_id in voucher_ids:
             grant.voucher_id, grant.granted_at = voucher_ids[request.message_id], now
             grant.valid_until, grant.withdrawn_at = request.valid_until, None

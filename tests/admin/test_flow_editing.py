@@ -14,7 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from oscar_crosschannel.admin.flow_forms import FlowEditing
 from oscar_crosschannel.core.lifecycle import State
+from oscar_crosschannel.core.plan import StepTuning, Tuning
 from oscar_crosschannel.models import Copy, Flow, FlowStep, Message, Topic
 from oscar_crosschannel.services.plans import load_plans
 from tests.admin import ledger
@@ -398,6 +400,21 @@ def test_a_code_needs_an_offer_that_is_open(editor: Client, flow: Flow, settings
     assert "the shop’s usual offer (Ghost) is not open" in told
     type(ghost).objects.filter(pk=ghost.pk).update(status="Open")
     assert saved(editor, flow, opened(editor, flow), **{"whistle-offer": ""}).status_code == 302
+
+
+def test_a_step_whose_words_ask_for_a_code_before_they_say_it_is_not_said_to_leave_it_out(flow: Flow) -> None:
+    (planned,) = [each for each in load_plans() if each.flow_id == flow.pk]
+    editing = FlowEditing(planned, flow)
+    after = planned.declared.tuned(Tuning(steps={"whistle": StepTuning(voucher=True)}))
+    row = Copy.objects.create(
+        flow=flow, step_key="whistle", channel="sms", language="en", text="No code STOP"
+    )
+    assert editing.unsaid_codes(after) == [
+        "“Whistle” gives a code now. Let its words say it: otherwise nobody reads it."
+    ]
+    row.text = "{% if voucher %}{{ voucher.code }}{% endif %} STOP"
+    row.save()
+    assert editing.unsaid_codes(after) == []
 
 
 def test_the_last_step_cannot_be_switched_off(editor: Client, flow: Flow) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import global_settings
 from django.core.checks import run_checks
 from django.template.loader import get_template
 
@@ -63,6 +64,14 @@ def test_the_shop_is_called_what_oscar_calls_it(settings: Any) -> None:
         ({"CROSSCHANNEL_TERMS_URL": ""}, "W032"),
         ({"CROSSCHANNEL_PRIVACY_URL": ""}, "W032"),
         ({"CROSSCHANNEL_ADDRESS_KEY": ""}, "W014"),
+        ({"CROSSCHANNEL_ADDRESS_KEY": "…"}, "W014"),
+        (
+            {
+                "CROSSCHANNEL_EMAIL_FROM_TRANSACTIONAL": "",
+                "DEFAULT_FROM_EMAIL": global_settings.DEFAULT_FROM_EMAIL,
+            },
+            "W043",
+        ),
         ({"CROSSCHANNEL_SMS_BACKEND": "shop.texts.Backend"}, "E010"),
         ({"CROSSCHANNEL_EMAIL_BACKEND": "shop.mail.Backend"}, "E010"),
         ({"CROSSCHANNEL_POLICIES": ["shop.policies.nothing"]}, "E010"),

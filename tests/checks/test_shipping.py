@@ -66,3 +66,13 @@ def test_a_shop_whose_types_say_nothing_of_parcels_is_told(
 def test_a_shop_without_any_types_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(get_model("order", "Line"), "pipeline", {"Pending": ()})
     assert not {"W092", "W093"} & set(found(**ASKED))
+
+
+@pytest.mark.django_db
+def test_a_shop_that_tells_of_its_parcels_itself_is_left_alone(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_model("order", "Line"), "pipeline", {"Pending": ()})
+    ShippingEventType.objects.create(name="Shipped")
+    settings.CROSSCHANNEL_SHIPPING_EVENTS = settings.CROSSCHANNEL_SHIPPING_STATUSES = {}
+    assert not {"W092", "W093"} & set(found(**ASKED))

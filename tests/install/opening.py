@@ -41,6 +41,7 @@ class Surroundings:
         twilio = self.phones.settings()
         values = {
             "https://shop.example": self.environment["SANDBOX_BASE_URL"],
+            'ADDRESS_KEY = "…"': f'ADDRESS_KEY = "{"5eed" * 16}"',
             '"ACCOUNT_SID": "AC…"': f'"ACCOUNT_SID": "{twilio["ACCOUNT_SID"]}"',
             '"AUTH_TOKEN": "…"': f'"AUTH_TOKEN": "{twilio["AUTH_TOKEN"]}"',
             "MG…": f"MG{'0' * 32}",

@@ -119,6 +119,16 @@ class Text(Blueprint):
 
 
 @registered
+class Question(Blueprint):
+    """A text that somebody asked for"""
+
+    topic = "questions"
+    start = On("question.began")
+
+    only = send("sms", at=After(hours=1), expires=After(hours=20))
+
+
+@registered
 class Either(Blueprint):
     """One message by text, else by email"""
 

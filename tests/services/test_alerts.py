@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.core import mail
 from django.db import transaction
 
 from oscar_crosschannel import signals
+from oscar_crosschannel.channels import email_connections
 from oscar_crosschannel.services import alerts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,6 +49,17 @@ def test_nobody_is_told_of_what_did_not_happen() -> None:
 
 
 # it survives
+
+
+def test_a_mail_server_that_says_nothing_is_not_waited_for_for_ever(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    assert settings.EMAIL_TIMEOUT is None, "as Django ships it"
+    monkeypatch.setattr(email_connections, "SMTP_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
+        alerts.tell("channel_broken", "sms is broken")
 
 
 def test_an_alert_raises_nothing_where_nobody_can_be_told(

@@ -190,6 +190,16 @@ def test_a_mailbox_that_nothing_may_go_to_is_not_asked(channel: str) -> None:
 # it survives
 
 
+def test_who_cannot_decide_between_two_numbers_takes_nobodys_turn(settings: Any) -> None:
+    settings.CROSSCHANNEL_OPT_IN_TEXTS_AN_HOUR = 3
+    ann = member()
+    for phone in [PHONE, OTHER_PHONE] * 3:
+        tick(ann, "sms", phone, signed_in=True)
+    assert (asked(PHONE), asked(OTHER_PHONE)) == (1, 1)
+    sign_up(100)
+    assert (asked(), unasked()) == (3, [])
+
+
 @pytest.mark.parametrize("order", [range(6), (3, 4, 5, 0, 1, 2)])
 def test_what_a_worker_finds_after_hours_is_counted_by_when_it_was_sent(
     order: Iterable[int], settings: Any

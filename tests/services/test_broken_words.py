@@ -10,17 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.template.autoreload import reset_loaders
 
 from oscar_crosschannel import signals
 from oscar_crosschannel.core.facts import Purpose
 from oscar_crosschannel.core.lifecycle import State
 from oscar_crosschannel.core.outbound import Content, Refused
 from oscar_crosschannel.core.rulings import Reason
-from oscar_crosschannel.models import BrokenWords, Copy, Enrolment, Flow, Message
-from oscar_crosschannel.services import broken_words, copies, earlier_words, flow_versions, tuning
+from oscar_crosschannel.models import BrokenWords, Copy, Enrolment, Flow, FlowVersion, Message
+from oscar_crosschannel.services import (
+    broken_words,
+    copies,
+    earlier_words,
+    flow_versions,
+    promotion,
+    tuning,
+)
 from oscar_crosschannel.services.dispatch import tick
+from oscar_crosschannel.services.rendering import CopyKey
 from tests.factories import NOON, enrol_all, make_contacts
-from tests.services.stage import Asked, Letter, Letters, Text, Wires, write_words
+from tests.services.stage import CHANNELS, Asked, Letter, Letters, Text, Wires, write_words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stage")]
 
@@ -58,6 +67,24 @@ def say(flow: type, text: str, *, at: Any = AFTERNOON) -> None:
     step, channel = ("first", "email") if flow is Asked else ("only", "sms" if flow is Text else "email")
     draft = Copy(flow=row, step_key=step, channel=channel, language="en", text=text)
     copies.keep(row, draft, now=at)
+
+
+def reset(flow: type) -> None:
+    """The merchant takes back what they wrote for a flow of one email."""
+    row = tuning.lock(Flow.objects.get(key=flow.key).pk)
+    copies.keep(row, Copy(flow=row, step_key="only", channel="email", language="en"), now=AFTERNOON)
+
+
+def missed(at: Any) -> None:
+    """One more message goes out at this time, in the words of before, for the current ones are gone."""
+    enrol_all(make_contacts(1), Letter, anchor=at - HOUR)
+    tick(at)
+
+
+def deploy(file: Path, words: str) -> None:
+    """A file comes with a new release, whose processes have read no template yet."""
+    file.write_text(words)
+    reset_loaders()
 
 
 def states() -> list[tuple[int, str]]:
@@ -204,16 +231,86 @@ def test_changes_of_other_things_do_not_push_the_last_good_words_out_of_reach(em
     assert said(email) == ["The good old words"]
 
 
+def test_words_that_are_missing_are_told_once_while_earlier_ones_are_said(
+    email: Letters, files: Path, alerts: list[tuple[str, str]]
+) -> None:
+    write_words(Letter, text="What was said before")
+    reset(Letter)
+    missed(AFTERNOON)
+    tomorrow = AFTERNOON + timedelta(days=1)
+    assert broken_words.forget_mended(now=tomorrow) == 0
+    missed(tomorrow)
+    assert said(email) == ["What was said before"] * 2
+    assert alerts == [
+        ("words_broken", "the words of letter/only/email/en are broken; others are sent instead")
+    ]
+
+    deploy(files / "subject.txt", "Hello")
+    assert broken_words.forget_mended(now=tomorrow) == 0
+    deploy(files / "email.txt", "Hello from the file")
+    assert broken_words.forget_mended(now=tomorrow) == 1
+
+
+def test_words_that_are_missing_are_forgotten_when_others_serve_or_nobody_is_written_to(
+    email: Letters, settings: Any
+) -> None:
+    write_words(Letter, text="What was said before")
+    reset(Letter)
+    missed(AFTERNOON)
+    later = AFTERNOON + 2 * HOUR
+    BrokenWords.objects.update(language="en-gb")
+    Copy.objects.create(
+        flow=Flow.objects.get(key=Letter.key), step_key="only", channel="email", language="en"
+    )
+    assert broken_words.forget_mended(now=later) == 1
+
+    Copy.objects.all().delete()
+    missed(later)
+    Flow.objects.filter(key=Letter.key).update(enabled=False)
+    assert broken_words.forget_mended(now=later) == 0, "it was noticed just now"
+    assert broken_words.forget_mended(now=later + 2 * HOUR) == 1
+
+    Flow.objects.filter(key=Letter.key).update(enabled=None)
+    missed(later + HOUR)
+    settings.CROSSCHANNEL_CHANNELS = {"sms": CHANNELS["sms"]}
+    assert broken_words.forget_mended(now=later + 3 * HOUR) == 1, "the shop sends no email any more"
+
+
 # It refuses.
+
+
+def test_a_file_that_cannot_be_read_promotes_nothing(files: Path) -> None:
+    key = CopyKey(0, Letter.key, "only", "email", "en")
+    deploy(files / "email.txt", "{{ voucher.code }}")
+    assert [found.name for found in promotion.mentions_in_file(key, "text")] == ["voucher"]
+    deploy(files / "email.txt", "{{ voucher.code }} {% nonsense %}")
+    assert list(promotion.mentions_in_file(key, "text")) == []
+
+
+def test_of_a_flow_with_thousands_of_versions_only_the_latest_are_read() -> None:
+    write_words(Letter, text="The good old words")
+    say(Letter, BROKEN)
+    flow = Flow.objects.get(key=Letter.key)
+    now = FlowVersion.objects.get(flow=flow, number=flow.version)
+    key, broken = CopyKey(flow.pk, flow.key, "only", "email", "en"), Copy.objects.get(flow=flow)
+
+    def instead(versions: int) -> list[Copy | None]:
+        FlowVersion.objects.filter(flow=flow, number__gt=now.number).delete()
+        numbers = range(now.number + 1, now.number + versions + 1)
+        FlowVersion.objects.bulk_create(
+            FlowVersion(flow=flow, number=number, made_at=AFTERNOON, state=now.state) for number in numbers
+        )
+        return earlier_words.EarlierWords().instead(key, broken)
+
+    assert len(instead(earlier_words.READ - 2)) == 1
+    assert instead(earlier_words.READ) == []
 
 
 def test_words_that_the_merchant_went_back_from_are_not_said_in_the_place_of_a_broken_file(
     email: Letters, files: Path
 ) -> None:
     write_words(Letter, text="Ten percent off, this week only")
-    flow = tuning.lock(Flow.objects.get(key=Letter.key).pk)
-    reset = Copy(flow=flow, step_key="only", channel="email", language="en")
-    copies.keep(flow, reset, now=AFTERNOON)
+    reset(Letter)
     (files / "subject.txt").write_text("Hello")
     (files / "email.txt").write_text("{{ name|nonsense }}")
     enrol_all(make_contacts(1), Letter, anchor=AFTERNOON - HOUR)

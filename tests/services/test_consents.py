@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -13,10 +13,12 @@ from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import (
     Consent,
     ConsentEvent,
+    Contact,
     ContactPoint,
+    Suppression,
 )
 from oscar_crosschannel.models.consents import MissingProof
-from oscar_crosschannel.services import consents, contacts
+from oscar_crosschannel.services import consents, contacts, suppressions
 from tests.factories import NOON, owe
 from tests.services.consenting import (
     DAY,
@@ -42,6 +44,17 @@ from tests.services.shoppers import (
 )
 
 pytestmark = pytest.mark.django_db
+
+
+def confirmed(contact: Contact, phone: str, *, at: datetime) -> None:
+    """The person gives a number in their account and answers from it."""
+    tick(contact, "sms", phone, signed_in=True, at=at)
+    assert consents.confirm_reply(phone, body="YES", provider_id="SM1", now=at + MINUTE)
+
+
+def block(phone: str, scope: Suppression.Scope) -> None:
+    """Texts to the number came back."""
+    suppressions.suppress("sms", phone, cause=Suppression.Cause.INVALID, scope=scope, now=NOON + HOUR)
 
 
 # it works: words
@@ -247,6 +260,45 @@ def test_a_number_that_said_stop_is_asked_before_it_gets_texts_about_an_order() 
     order_texts(ann)
     assert permitted(ann, "sms") == set()
     assert len(asked("sms")) == 1
+
+
+@pytest.mark.rule(8, 12)
+def test_a_number_that_has_only_texts_about_orders_takes_no_confirmed_ones_place_before_its_yes() -> None:
+    ann = member()
+    order_texts(ann, OTHER_PHONE, signed_in=True)
+    confirmed(ann, PHONE, at=NOON + HOUR)
+    order_texts(ann, OTHER_PHONE, signed_in=True, at=NOON + DAY)
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: PHONE}
+    assert permitted(ann, "sms") == set(TOPICS)
+    assert consents.confirm_reply(OTHER_PHONE, body="YES", provider_id="SM2", now=NOON + DAY + HOUR)
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: OTHER_PHONE}
+    assert permitted(ann, "sms") == {"order_updates"}
+
+
+@pytest.mark.rule(8, 12)
+@pytest.mark.parametrize(
+    ("scope", "in_use", "topics"),
+    [("everything", OTHER_PHONE, {"order_updates"}), ("marketing", PHONE, set(TOPICS))],
+)
+def test_a_number_that_gets_nothing_any_more_makes_way_for_the_one_given_for_an_order(
+    scope: str, in_use: str, topics: set[str]
+) -> None:
+    ann = member()
+    confirmed(ann, PHONE, at=NOON)
+    block(PHONE, Suppression.Scope(scope))
+    order_texts(ann, OTHER_PHONE, signed_in=True, at=NOON + DAY, order_number="100017")
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: in_use}
+    assert permitted(ann, "sms") == topics
+
+
+@pytest.mark.rule(12)
+def test_a_number_that_gets_nothing_any_more_does_not_come_back_into_use_by_being_typed() -> None:
+    ann = member()
+    confirmed(ann, OTHER_PHONE, at=NOON)
+    confirmed(ann, PHONE, at=NOON + HOUR)
+    block(OTHER_PHONE, Suppression.Scope.EVERYTHING)
+    tick(ann, "sms", OTHER_PHONE, signed_in=True, at=NOON + DAY)
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: PHONE}
 
 
 @pytest.mark.rule(2, 8)

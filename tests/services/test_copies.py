@@ -196,6 +196,18 @@ def test_a_text_that_is_too_long_with_the_link_for_who_cannot_reply_is_not_kept(
     assert problems("code", "sms", text="STOP {{ unsubscribe_url }} " + "x" * 300) == []
 
 
+def test_an_index_tells_whether_the_shop_knows_numbers_of_people_who_cannot_reply() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert problems("code", "sms", text="STOP") == []
+    (asked,) = [query["sql"] for query in queries if 'FROM "oscar_crosschannel_contactpoint"' in query["sql"]]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"{connection.ops.explain_query_prefix()} {asked}")
+        plan = str(cursor.fetchall())
+    assert "cc_point_number_country" in plan
+
+
 def test_a_text_of_a_shop_without_a_name_is_not_kept(settings: Any) -> None:
     settings.CROSSCHANNEL_BRAND = ""
     (problem,) = problems("code", "sms", text="STOP")
@@ -252,12 +264,39 @@ def test_shipped_words_do_not_come_back_to_a_step_whose_code_was_switched_off() 
         ("{% if name %}{{ voucher.code }}{% endif %}", True),
         ("{% if voucher %}{{ voucher.code }}{% endif %} until {{ voucher.valid_until }}", True),
         ("{% if voucher %}{% if name %}{{ name }}{% endif %}{{ voucher.code }}{% endif %}", False),
+        ("{% if total %}{{ total }}{% elif voucher %}{{ voucher.code }}{% endif %}", False),
+        ("{% if voucher %}{{ voucher.code }}{% elif total %}{{ total }}{% endif %}{{ voucher.code }}", True),
+        ("{% if total %}{{ total }}{% elif name %}{{ voucher.code }}{% endif %}", True),
         ("Your voucher: {{ gift.voucher }} {% if %} {{ 'voucher' }}", False),
-        ("{% endif %}", False),
+        ("{% endif %}{% elif voucher %}", False),
     ],
 )
 def test_words_that_ask_whether_there_is_a_code_do_without_one(words: str, says: bool) -> None:
+    assert promotion.promises_code(words) is says
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("{{ voucher.code }}", True),
+        ("{% if voucher %}{{ voucher.code }}{% endif %}", True),
+        ("{% if name %}Hi{% elif voucher %}{{ voucher.code }}{% endif %}", True),
+        ("{% if voucher %}There is something for you{% endif %}", False),
+        ("Your voucher", False),
+    ],
+)
+def test_words_say_a_code_whether_they_ask_for_it_or_not(words: str, says: bool) -> None:
     assert promotion.says_code(words) is says
+    keep(key_of("nudge", "email"), text=words, html="")
+    found = planned()
+    (nudge,) = [step for step in found.plan.steps if step.key == "nudge"]
+    assert copies.says_code(found, nudge, Copy.objects.all()) is says
+
+
+def test_shipped_words_say_the_code_that_their_step_gives() -> None:
+    found = planned("win_back")
+    said = {step.key: copies.says_code(found, step, ()) for step in found.plan.steps}
+    assert said == {step.key: step.voucher for step in found.plan.steps}
 
 
 def test_a_step_without_words_in_some_language_lacks_them() -> None:

@@ -30,7 +30,19 @@ from oscar_crosschannel.services import contacts, judging, limits
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.plans import load_plans
 from tests.factories import NOON, enrol_all, make_contacts, owe, registered
-from tests.services.stage import Coupon, Either, Letter, Letters, Notice, Pair, Text, Wires, write_words
+from tests.services.shoppers import OTHER_PHONE, tick as tick_box
+from tests.services.stage import (
+    Coupon,
+    Either,
+    Letter,
+    Letters,
+    Notice,
+    Pair,
+    Question,
+    Text,
+    Wires,
+    write_words,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stage")]
 
@@ -50,16 +62,6 @@ class Loud(Blueprint):
     topic = "basket_reminders"
     start = On("loud.began")
     priority = 5
-
-    only = send("sms", at=After(hours=1), expires=After(hours=20))
-
-
-@registered
-class Question(Blueprint):
-    """A text that somebody asked for"""
-
-    topic = "questions"
-    start = On("question.began")
 
     only = send("sms", at=After(hours=1), expires=After(hours=20))
 
@@ -150,6 +152,20 @@ def test_the_caps_of_a_number_hold_for_all_who_share_it_inside_one_batch(own_cap
     due(people, Text, AFTERNOON)
     batch = judge(AFTERNOON)
     assert (batch.judged, len(batch.claims)) == (6, goes)
+
+
+@pytest.mark.rule(12)
+def test_of_one_person_the_new_number_is_asked_while_marketing_goes_to_the_one_in_use() -> None:
+    (person,) = make_contacts(1)
+    in_use = person.points.get(channel="sms").address
+    tick_box(person, "sms", OTHER_PHONE, signed_in=True, at=AFTERNOON)
+    owed = [owe(person, blueprint, blueprint.key, due=AFTERNOON) for blueprint in (Question, Text)]
+    Message.objects.bulk_create(owed)
+    claims = judge(AFTERNOON).claims
+    assert {claim.message.topic: claim.address for claim in claims} == {
+        Text.topic: in_use,
+        Question.topic: OTHER_PHONE,
+    }
 
 
 @pytest.mark.rule(32)

@@ -87,6 +87,29 @@ def test_the_merchants_row_counts_on_top_of_the_projects(settings: Any) -> None:
     assert (rule.reviewed_on, rule.source) == (date(2026, 12, 1), "our lawyer")
 
 
+@pytest.mark.parametrize(
+    ("one_way", "phone", "country", "place"),
+    [
+        ((), "+33612345678", "FR", "FR"),
+        ((), "+18505550123", "US", None),
+        (("US-FL",), "+18505550123", "US", "US-FL"),
+        (("US-FL", "US"), "+18505550123", "US", "US"),
+        (("default",), "+18505550123", "US", "default"),
+    ],
+)
+def test_a_place_without_replies_counts_where_the_shop_knows_its_numbers(
+    one_way: tuple[str, ...], phone: str, country: str, place: str | None
+) -> None:
+    TextingRule.objects.bulk_create(TextingRule(place=key, one_way=True) for key in one_way)
+    _, point = someone(phone, [])
+    ContactPoint.objects.filter(pk=point.pk).update(country=country)
+    rule = limits.one_way_place()
+    assert (rule.key if rule else None) == place
+    ContactPoint.objects.update(current=False)
+    rule = limits.one_way_place()
+    assert (rule.key if rule else None) == ("default" if place == "default" else None)
+
+
 def test_a_place_of_the_merchants_own_is_as_strict_as_an_unknown_one_where_it_says_nothing() -> None:
     TextingRule.objects.create(place="BR", hours={"mon-sat": "09:00-20:00"})
     rule = limits.load().book.rows["BR"]

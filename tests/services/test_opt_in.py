@@ -154,6 +154,31 @@ def test_who_corrects_the_number_is_asked_once() -> None:
     assert [text.recipient.address for text in locmem.outbox] == [PHONE]
 
 
+@pytest.mark.rule(8)
+def test_who_takes_a_correction_back_is_asked_at_the_first_number_and_no_stranger_is() -> None:
+    ann = member(language="en")
+    for minute, phone in enumerate([PHONE, OTHER_PHONE, PHONE]):
+        tick(ann, "sms", phone, signed_in=True, at=NOON + minute * MINUTE)
+    engine(DAYTIME)
+    assert [text.recipient.address for text in locmem.outbox] == [PHONE]
+    replies.take_inbound(sid="SM1", phone=PHONE, to="", body="YES", now=DAYTIME + MINUTE)
+    assert permitted(ann, "sms") == set(TOPICS)
+
+
+@pytest.mark.rule(8, 12)
+@pytest.mark.parametrize(("answer", "asked"), [("STOP", [PHONE]), ("YES", [])])
+def test_a_later_number_that_says_stop_keeps_no_earlier_one_from_being_asked(
+    answer: str, asked: list[str]
+) -> None:
+    """If it says YES, the earlier one was the mistake."""
+    ann = member(language="en")
+    for phone in [PHONE, OTHER_PHONE]:
+        tick(ann, "sms", phone, signed_in=True)
+    replies.take_inbound(sid="SM1", phone=OTHER_PHONE, to="", body=answer, now=NOON + MINUTE)
+    engine(DAYTIME)
+    assert [text.recipient.address for text in locmem.outbox] == asked
+
+
 @pytest.mark.rule(8, 12)
 def test_a_new_number_is_asked_itself_and_the_confirmed_one_is_used_until_its_yes() -> None:
     ann = member(language="en")

@@ -203,10 +203,14 @@ def test_an_opt_out_at_the_provider_recalls_what_this_worker_has_claimed_for_the
 
 
 @pytest.mark.rule(55)
-def test_an_unknown_error_code_tells_the_operator(email: Letters) -> None:
+def test_an_unknown_error_code_tells_the_operator_once_a_day_however_many_messages_get_it(
+    email: Letters,
+) -> None:
     email.fail(Refused("99999", code="99999", alert=True))
-    put(make_contacts(1), Letter)
+    put(make_contacts(3), Letter)
     assert alerts_of(lambda: tick(AFTERNOON)) == ["unknown_provider_code"]
+    enrol_all(make_contacts(2), Letter, anchor=AFTERNOON + timedelta(hours=23))
+    assert alerts_of(lambda: tick(AFTERNOON + timedelta(days=1))) == ["unknown_provider_code"]
 
 
 # It survives.

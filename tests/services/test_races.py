@@ -50,7 +50,18 @@ from oscar_crosschannel.services.reaping import reap
 from oscar_crosschannel.services.recording import Result, record
 from tests.factories import NOON, enrol_all, grant_all, make_contacts, owe_each
 from tests.services.racing import ROUNDS, race
-from tests.services.stage import Coupon, Either, Letters, Notice, Pair, Text, make_offer, write_words
+from tests.services.shoppers import tick as tick_box
+from tests.services.stage import (
+    Coupon,
+    Either,
+    Letters,
+    Notice,
+    Pair,
+    Question,
+    Text,
+    make_offer,
+    write_words,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stage"), pytest.mark.slow]
 postgresql = pytest.mark.postgresql
@@ -198,6 +209,23 @@ def test_people_who_share_no_number_are_judged_side_by_side(engine: Engine) -> N
         with race(1) as contest:
             (batch,) = contest.together(engine.judge)
     assert [claim.message.contact_id for claim in batch.claims] == [other.pk]
+
+
+@postgresql
+@pytest.mark.rule(37)
+def test_a_question_waits_while_another_worker_judges_for_whoever_has_the_number(engine: Engine) -> None:
+    """It goes to a number that is not in use: without its owner's lock neither would count the other's text."""
+    owner, other = make_contacts(2)
+    number = owner.points.get(channel="sms").address
+    tick_box(other, "sms", number, signed_in=True, at=AFTERNOON)
+    assert not other.points.get(address=number).current
+    Message.objects.bulk_create(owe_each([other], Question, ["question"], due=AFTERNOON))
+    with transaction.atomic():
+        contacts.lock([owner.pk])
+        with race(1) as contest:
+            (batch,) = contest.together(engine.judge)
+    assert batch.judged == 0
+    assert [claim.address for claim in engine.judge().claims] == [number]
 
 
 # Stops against the hand-over

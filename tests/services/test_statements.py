@@ -16,7 +16,7 @@ from oscar_crosschannel.core.outbound import ChannelError, NotSent, Receipt, Ref
 from oscar_crosschannel.core.rulings import Reason
 from oscar_crosschannel.models import Message
 from oscar_crosschannel.models.messages import Lane
-from oscar_crosschannel.services import agenda, judging, limits
+from oscar_crosschannel.services import agenda, contacts, judging, limits, questions
 from oscar_crosschannel.services.dispatch import tick
 from oscar_crosschannel.services.handover import HandOver, hand_over
 from oscar_crosschannel.services.plans import load_plans
@@ -178,6 +178,21 @@ def test_an_index_finds_what_is_due_what_was_sent_and_what_is_leased() -> None:
     assert "cc_message_leased" in todo
     assert "cc_message_due" in turn
     assert "Seq Scan on oscar_crosschannel_message" not in "".join(of_messages)
+
+
+@pytest.mark.sqlite
+def test_whose_a_number_is_and_which_was_asked_last_is_found_by_indexes() -> None:
+    """A text that comes in must not read every address of the shop, nor a batch every question."""
+    with CaptureQueriesContext(connection) as queries:
+        questions.asked_lately("+12065550123", now=NOON)
+        list(contacts.of_nothing_but("sms", "+12065550123"))
+        questions.numbers_asked([1, 2], now=NOON)
+    with connection.cursor() as cursor:
+        for query in queries:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+            plan = "\n".join(row[-1] for row in cursor.fetchall())
+            assert "SEARCH" in plan
+            assert "SCAN" not in plan, f"{query['sql']}\n{plan}"
 
 
 def explained(sql: str) -> str:

@@ -308,6 +308,27 @@ def test_a_new_number_is_used_from_its_yes_on_and_the_old_ones_consent_stays_wit
     assert ann.points.get(address=OTHER_PHONE).verified_at is not None
 
 
+@pytest.mark.rule(8, 12)
+def test_a_number_with_texts_about_orders_is_asked_for_its_yes_to_the_rest_and_waits_for_it(
+    ann: Contact, member: Client
+) -> None:
+    for number in (OTHER_PHONE, PHONE):  # given for one order and for another; the last is in use
+        consents.grant(
+            ann,
+            "sms",
+            ["order_updates"],
+            source="thank_you",
+            words="Text me when it ships.",
+            basis=ConsentEvent.Basis.EXPRESS,
+            address=number,
+            now=NOON,
+        )
+    save(member, ACCOUNT, phone=OTHER_PHONE, sms_basket_reminders=None)
+    assert contacts.addresses_in_use([ann.pk], "sms") == {ann.pk: PHONE}
+    assert permitted(ann, "sms") == {DEALS, "order_updates"}
+    assert asked("sms") == {DEALS}
+
+
 @pytest.mark.rule(8)
 def test_a_first_number_says_that_it_is_not_confirmed_and_that_nobody_answered() -> None:
     user = get_user_model().objects.create_user("bob", "bob@example.com", "secret")
@@ -647,12 +668,24 @@ def test_a_number_given_by_the_link_is_confirmed_by_email_and_then_asked(strange
     bea = guest("bea@example.com", language="en")
     url = path_of(sent_to(bea, "email"))
     page = save(stranger, url, phone=OTHER_PHONE, sms_weekly_deals="on")
-    assert "+1••••••0147: not in use yet. Press the button in our email first" in page.get_text()
+    assert "+1••••••0147: not confirmed yet. Press the button in our email first" in page.get_text()
     assert not bea.points.filter(channel="sms").exists()
     assert consents.confirm_link(ConsentEvent.objects.get().pk, now=NOON)
     page = parsed(stranger.get(url))
     assert said(page, "sms-weekly_deals").startswith("Not on yet: answer our text with YES")
     assert (asked("sms"), permitted(bea, "sms"), permitted(bea, "email")) == ({DEALS}, set(), set())
+
+
+@pytest.mark.rule(8)
+def test_the_number_of_a_delivery_is_confirmed_by_email_first_too_and_the_page_says_so(
+    stranger: Client,
+) -> None:
+    bea = guest("bea@example.com", language="en")
+    contacts.set_point(bea, "sms", OTHER_PHONE, source="order", now=NOON, weak=True)
+    page = save(stranger, path_of(sent_to(bea, "email")), sms_weekly_deals="on")
+    assert "+1••••••0147: not confirmed yet. Press the button in our email first" in page.get_text()
+    assert not InboxEvent.objects.filter(name="consent.requested.sms").exists()
+    assert permitted(bea, "sms") == set()
 
 
 @pytest.mark.rule(8, 12)
