@@ -33,8 +33,8 @@ def ask(said: ConsentEvent, *, via: str, now: datetime) -> Unasked | None:
     if via == SMS:
         asking.take_turn(now)
     still_open = _unanswered().filter(channel=said.channel, address=said.address, expires_at__gt=now)
-    is_open = still_open.filter(contact=said.contact, point=said.point).exists()
-    if is_open and (via != SMS or _is_last_asked(said, now)):
+    theirs = still_open.filter(contact=said.contact, point=said.point)
+    if _covers(theirs, said) and (via != SMS or _is_last_asked(said, now)):
         return None
     was_texted = via == SMS and still_open.exclude(point=None).exists()
     why_not = None if was_texted else _objection(said, via)
@@ -185,6 +185,12 @@ def opt_in_expiry(via: str) -> timedelta:
 def _objection(said: ConsentEvent, via: str) -> Unasked | None:
     assert said.contact is not None
     return asking.objection_to_text(said) if via == SMS else asking.objection_to_email(said.contact)
+
+
+def _covers(requests: QuerySet[ConsentEvent], said: ConsentEvent) -> bool:
+    """Whether the requests are about all that is wanted now: what somebody adds must not get lost."""
+    asked = {topic for request in requests.select_related("text") for topic in grants.topics_of(request)}
+    return asked.issuperset(grants.topics_of(said)) and bool(asked)
 
 
 def _is_last_asked(said: ConsentEvent, now: datetime) -> bool:

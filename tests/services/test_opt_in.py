@@ -68,6 +68,30 @@ def test_a_ticked_box_for_texts_asks_once_and_offers_nothing() -> None:
     assert segments(words).count == 1
 
 
+@pytest.mark.rule(8)
+def test_who_wants_more_before_the_yes_is_not_asked_again_and_gets_it_all() -> None:
+    ann = guest(language="en")
+    tick(ann, "sms", PHONE, at=DAYTIME, topics=TOPICS[:1])
+    engine(DAYTIME)
+    for topics in (TOPICS[1:], TOPICS):
+        tick(ann, "sms", PHONE, at=DAYTIME + MINUTE, topics=topics)
+    engine(DAYTIME + MINUTE)
+    assert len(locmem.outbox) == 1
+    assert ConsentEvent.objects.filter(action="request").count() == 2
+    replies.take_inbound(sid="SM1", phone=PHONE, to="", body="YES", now=DAYTIME + HOUR)
+    assert permitted(ann, "sms") == set(TOPICS)
+
+
+@pytest.mark.rule(8)
+def test_an_email_asks_again_only_about_what_is_new(settings: Any) -> None:
+    settings.CROSSCHANNEL_DOUBLE_OPT_IN = {"email": True}
+    ann = guest(language="en")
+    for topics in (TOPICS[:1], TOPICS[:1], TOPICS[1:], TOPICS):
+        tick(ann, "email", ANN, at=DAYTIME, topics=topics)
+    engine(DAYTIME + MINUTE)
+    assert len(mail.outbox) == ConsentEvent.objects.filter(action="request").count() == 2
+
+
 @pytest.mark.rule(8, 31, 39)
 @pytest.mark.parametrize("signed_in", [False, True])
 def test_whoever_asks_nobody_is_woken_by_a_question(signed_in: bool) -> None:
