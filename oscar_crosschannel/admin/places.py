@@ -25,6 +25,7 @@ from ..conf import settings
 from ..core.calendars import is_calendar
 from ..core.facts import Basis, Cap
 from ..core.lawbook import DEFAULT, MARKETING, UNSURE, PlaceRule
+from ..core.whereabouts import Place, may_be_any_state, state_of
 from ..models import ConsentEvent, TextingRule
 from ..services import limits, texting_rules
 from . import place_names, sentences, weeks
@@ -45,7 +46,7 @@ _BEYOND: Mapping[str, sentences.Words] = {
     "one_way": _("texts without another way out than a reply"),
 }
 
-_PLACE = re.compile(r"([A-Z]{2})(-[A-Z0-9]{1,3})?")
+_PLACE = re.compile(r"([A-Z]{2})(?:-([A-Z0-9]{1,3}))?")
 _INHERITED = ""
 
 
@@ -301,6 +302,8 @@ class PlaceSheet(Sheet):
             written = _PLACE.fullmatch(key)
             if not written or written[1] not in place_names.countries():
                 return None
+            if may_be_any_state(Place(country=written[1], state=written[2] or "")):
+                return None
         return texting_rules.lock(key) if lock else texting_rules.find(key)
 
     def title(self) -> str:
@@ -391,8 +394,9 @@ class PlaceAdmin(OpeningAdmin):
     sheet = PlaceSheet
 
     def asked(self, words: QueryDict) -> str:
-        state = words.get("state", "").strip().upper()
-        return words.get("country", "") + (f"-{state}" if state else "")
+        country, state = words.get("country", ""), words.get("state", "").strip()
+        code = state_of(country, state) or state.upper()
+        return f"{country}-{code}" if code else country
 
     def unknown(self, key: str) -> str:
         return gettext("“%(place)s” is no place that is known.") % {"place": key}

@@ -124,8 +124,9 @@ def test_a_country_of_the_merchants_own(editor: Client) -> None:
 
 
 def test_a_state_adds_to_its_country(editor: Client) -> None:
-    location = editor.get(f"{LIST}open/", {"country": "US", "state": "ga"})["Location"]
-    assert location == url("US-GA")
+    for typed in ("ga", "Georgia"):
+        location = editor.get(f"{LIST}open/", {"country": "US", "state": typed})["Location"]
+        assert location == url("US-GA")
     page = words(editor.get(location))
     assert "A state adds to the rules of its country." in page
 
@@ -221,7 +222,7 @@ def test_half_a_window_and_half_a_limit_are_none(editor: Client) -> None:
 
 
 def test_what_is_no_place_has_no_page(editor: Client) -> None:
-    for place in ("XX", "FRA", "US-", "../US", "marketing2", "99999999"):
+    for place in ("XX", "FRA", "US-", "US-ZZ", "../US", "marketing2", "99999999"):
         answer = editor.get(url(place), follow=True)
         assert "What you were looking for is not there" in words(answer)
     answer = editor.get(f"{LIST}open/", {"country": "US", "state": "<b>"}, follow=True)
