@@ -12,8 +12,10 @@ from . import record
 from .size import SEED, missed
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what happened in all these lives."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what happened in all these lives. A worker knows only some of them."""
+    if hasattr(config, "workerinput"):
+        return
     seen: Counter[str] = Counter()
     for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
         if report.when == "call":

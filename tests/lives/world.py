@@ -304,10 +304,10 @@ class World:
 
     def choose(self, who: str, *, zone: str, primary: str, fewer: bool, pause: timedelta) -> None:
         """Preferences: the clock, the channel to be reached by, how much, and from when on."""
-        contact = self._contact(who)
-        if contact is None:
-            return
-        person = self.witness.person(self._account(who))
+        contact, account = self._contact(who), self._account(who)
+        if contact is None or not self._is_one(account, self.mail_of(who)):
+            return  # a change of the address waits to be worked off: nobody can say yet who chooses
+        person = self.witness.person(account)
         person.zone, person.fewer = zone, fewer
         person.paused_until = self.now + pause if pause else None
         preferences.choose(
@@ -395,11 +395,11 @@ class World:
         if flight is None:
             return
         data = {"uuid": str(flight.uuid), "sid": str(flight.uuid), "status": status, "code": code}
-        for _ in range(2 if twice else 1):
-            inbox.record(
-                Event(name="sms.status", key=f"{flight.uuid}:{status}", occurred_at=self.now, data=data),
-                now=self.now,
-            )
+        told = Event(name="sms.status", key=f"{flight.uuid}:{status}", occurred_at=self.now, data=data)
+        if not inbox.record(told, now=self.now):
+            return  # the provider said so before
+        if twice:
+            inbox.record(told, now=self.now)
         if status in ("undelivered", "failed"):
             self._when_folded(flight.who, lambda: self._ends(flight, arrived=False, code=code))
         elif status == "delivered":
