@@ -463,9 +463,7 @@ def _answers(
         if topic in purposes:
             kind = wordings.kind_for(channel, Purpose(purposes[topic]))
             by_words.setdefault((channel, kind), []).append(topic)
-    # a number is asked once: for what it never gets without its YES, before what comes with orders anyway
-    in_turn = sorted(by_words.items(), key=lambda group: group[0][1] == wordings.ORDER_TEXTS)
-    for (channel, kind), keys in in_turn:
+    for (channel, kind), keys in by_words.items():
         digest, named = wishes.words.get(kind, ("", ()))
         shown = wordings.shown(
             digest, channel=channel, language=wishes.language, kind=kind, topics=named, now=now
