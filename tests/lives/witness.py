@@ -44,6 +44,10 @@ class Flight:
     campaign: bool
     handed_at: datetime
     called_at: datetime | None = None
+    home: Address = (
+        NOWHERE  #: theirs when it was handed over, and their clock: later news come too late for it
+    )
+    zone: str = ""
     #: None: nobody knows (yet); False: certainly not sent
     heard: bool | None = None
     died: bool = False  #: its worker did, before it could write down what became of it
@@ -277,6 +281,8 @@ class Witness:
         wrongs = [wrong for check in self._checks() for wrong in check(flight)]
         if wrongs:
             self._complain(flight, flight.handed_at, wrongs)
+        person = self.person(flight.who)
+        flight.home, flight.zone = person.address, person.zone
         self.flights[flight.uuid] = flight
         self.seen["handed over"] += 1
 
@@ -286,10 +292,9 @@ class Witness:
         flight.called_at = at
         if address != flight.address:
             self._complain(flight, at, [f"it went to {address}"])
-        if flight.purpose == MARKETING and flight.channel == SMS:
-            person = self.person(flight.who)
-            if reason := closed_because(address, at, home=person.address, zone=person.zone):
-                self._complain(flight, at, [f"it is {reason}"])
+        is_offer = flight.purpose == MARKETING and flight.channel == SMS
+        if is_offer and (reason := closed_because(address, at, home=flight.home, zone=flight.zone)):
+            self._complain(flight, at, [f"it is {reason}"])
         self.seen[f"{flight.purpose} calls by {flight.channel}"] += 1
 
     def _checks(self) -> tuple[Callable[[Flight], Iterator[str]], ...]:
